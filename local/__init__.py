@@ -1,0 +1,1 @@
+"""Everything that stands in for AWS on one's own machine; nothing of it reaches the Lambda function."""

@@ -1,0 +1,250 @@
+"""CustomerProfilesBackend class with methods for supported APIs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from datetime import timedelta
+from threading import RLock
+from typing import Any
+
+from botocore.paginate import TokenDecoder, TokenEncoder
+from moto.core.base_backend import BackendDict, BaseBackend
+from moto.core.common_models import BaseModel
+from moto.core.resource_tagging import TaggableResourcesMixin, TaggedResource
+from moto.core.utils import get_service_model, utcnow
+from moto.moto_api import state_manager
+from moto.moto_api._internal import mock_random
+from moto.moto_api._internal.managed_state_model import ManagedState
+from moto.utilities.utils import get_partition
+
+from .exceptions import (
+    BadRequestException,
+    DomainAlreadyExists,
+    DomainNotFound,
+    ResourceNotFoundException,
+    RuleBasedMatchingInProgress,
+    TooManyTags,
+)
+
+RULE_BASED_MATCHING = "customer-profiles::rule-based-matching"
+DOMAINS_PER_PAGE = 100
+
+
+class RuleBasedMatchingRun(ManagedState):
+    """The way of one rule-based matching configuration from its request until it is in use.
+
+    PENDING lasts an hour, as the documentation of RuleBasedMatching.Status says; how long IN_PROGRESS takes it does
+    not say. Tests set the status, or move it on with moto's state transitions, for which a running server has
+    a URL: POST /moto-api/state-manager/set-transition
+    {"model_name": "customer-profiles::rule-based-matching", "transition": {"progression": "manual", "times": 1}}
+    lets each GetDomain bring the next status.
+    """
+
+    def __init__(self, new_domain: bool):
+        super().__init__(
+            RULE_BASED_MATCHING,
+            transitions=[("PENDING", "IN_PROGRESS"), ("IN_PROGRESS", "ACTIVE")],
+        )
+        if new_domain:  # there is nothing yet that would have to wait
+            self.status = "IN_PROGRESS"
+
+
+class Domain(BaseModel):
+    """A domain. `configuration` holds the members of CreateDomain under the API's own names.
+
+    A test puts customer data into it by setting `profile_count`, `object_count` and `total_size`.
+    """
+
+    def __init__(
+        self,
+        domain_name: str,
+        configuration: dict[str, Any],
+        tags: dict[str, str],
+        account_id: str,
+        region_name: str,
+    ):
+        self.name = domain_name
+        self.arn = f"arn:{get_partition(region_name)}:profile:{region_name}:{account_id}:domains/{domain_name}"
+        self.configuration: dict[str, Any] = {}
+        self.tags = dict(tags)
+        self.created_at = self.last_updated_at = utcnow()
+        self.profile_count = 0
+        self.object_count = 0
+        self.total_size = 0
+        self._rule_based_matching_run: RuleBasedMatchingRun | None = None
+        self._lock = RLock()
+        self._configure(configuration, new_domain=True)
+
+    @property
+    def rule_based_matching_status(self) -> str | None:
+        """PENDING, IN_PROGRESS or ACTIVE; None while rule-based matching is off. Tests may set it."""
+        run = self._rule_based_matching_run
+        return run.status if run else None
+
+    @rule_based_matching_status.setter
+    def rule_based_matching_status(self, status: str) -> None:
+        if self._rule_based_matching_run is None:
+            raise ValueError(f"Rule-based matching is not enabled in domain {self.name}")
+        self._rule_based_matching_run.status = status
+
+    def advance(self) -> None:
+        """Count a GetDomain, for the state transition `manual`."""
+        with self._lock:
+            if self._rule_based_matching_run:
+                self._rule_based_matching_run.advance()
+
+    def update(self, configuration: dict[str, Any]) -> None:
+        """Change what `configuration` names, each structure as a whole, and nothing else."""
+        with self._lock:
+            if "RuleBasedMatching" in configuration and self.rule_based_matching_status == "IN_PROGRESS":
+                raise RuleBasedMatchingInProgress(self.name)
+            self._configure(configuration, new_domain=False)
+            # A timestamp on the wire has no more than milliseconds, and every update is later than the one before.
+            self.last_updated_at = max(utcnow(), self.last_updated_at + timedelta(milliseconds=1))
+
+    def _configure(self, configuration: dict[str, Any], new_domain: bool) -> None:
+        configuration = deepcopy(configuration)
+        matching = configuration.get("Matching")
+        if matching and matching["Enabled"]:
+            # Documented in CreateDomain: "by default it runs every Saturday at 12AM UTC".
+            matching.setdefault("JobSchedule", {"DayOfTheWeek": "SATURDAY", "Time": "00:00"})
+        rule_based_matching = configuration.get("RuleBasedMatching")
+        if rule_based_matching and not rule_based_matching["Enabled"]:
+            self._rule_based_matching_run = None
+        elif rule_based_matching and rule_based_matching != self.configuration.get("RuleBasedMatching"):
+            self._rule_based_matching_run = RuleBasedMatchingRun(new_domain)
+        configuration = {**self.configuration, **configuration}
+        # Documented in UpdateDomain: an empty string clears the value.
+        self.configuration = {name: value for name, value in configuration.items() if value != ""}
+
+    def tag(self, tags: dict[str, str]) -> None:
+        with self._lock:
+            merged = {**self.tags, **tags}
+            limit = get_service_model("customer-profiles").shape_for("TagMap").metadata["max"]
+            if len(merged) > limit:
+                raise TooManyTags(self.arn, limit)
+            self.tags = merged
+
+    def untag(self, tag_keys: list[str]) -> None:
+        with self._lock:
+            self.tags = {key: value for key, value in self.tags.items() if key not in tag_keys}
+
+    def describe(self) -> dict[str, Any]:
+        """Return the domain as GetDomain does; the responses of other operations are a part of it."""
+        with self._lock:
+            description = deepcopy(self.configuration)
+            if self.rule_based_matching_status:
+                description["RuleBasedMatching"]["Status"] = self.rule_based_matching_status
+            if "DataStore" in description:
+                enabled = description["DataStore"].get("Enabled", False)
+                description["DataStore"]["Enabled"] = enabled
+                if enabled:
+                    description["DataStore"]["Readiness"] = {
+                        "ProgressPercentage": 100,
+                        "Message": "The data store is ready",
+                    }
+            return {
+                **description,
+                "DomainName": self.name,
+                "CreatedAt": self.created_at,
+                "LastUpdatedAt": self.last_updated_at,
+                "Tags": dict(self.tags),
+                "Stats": {
+                    "ProfileCount": self.profile_count,
+                    "MeteringProfileCount": self.profile_count,
+                    "ObjectCount": self.object_count,
+                    "TotalSize": self.total_size,
+                },
+            }
+
+    def add_profile(self) -> None:
+        with self._lock:
+            self.profile_count += 1
+
+
+class CustomerProfilesBackend(BaseBackend, TaggableResourcesMixin):
+    """Implementation of CustomerProfiles APIs."""
+
+    SERVICE_NAMESPACE = "profile"
+
+    def __init__(self, region_name: str, account_id: str):
+        super().__init__(region_name, account_id)
+        self.domains: dict[str, Domain] = {}
+        # The server handles requests in threads, and of two CreateDomain with one name the second has to fail.
+        self._lock = RLock()
+        state_manager.register_default_transition(
+            RULE_BASED_MATCHING, transition={"progression": "time", "seconds": 3600}
+        )
+
+    def create_domain(self, domain_name: str, configuration: dict[str, Any], tags: dict[str, str]) -> Domain:
+        with self._lock:
+            if domain_name in self.domains:
+                raise DomainAlreadyExists(domain_name)
+            domain = Domain(domain_name, configuration, tags, self.account_id, self.region_name)
+            self.domains[domain_name] = domain
+            return domain
+
+    def get_domain(self, domain_name: str) -> Domain:
+        with self._lock:
+            if domain_name not in self.domains:
+                raise DomainNotFound(domain_name)
+            return self.domains[domain_name]
+
+    def update_domain(self, domain_name: str, configuration: dict[str, Any]) -> Domain:
+        domain = self.get_domain(domain_name)
+        domain.update(configuration)
+        return domain
+
+    def delete_domain(self, domain_name: str) -> None:
+        with self._lock:
+            self.get_domain(domain_name)
+            del self.domains[domain_name]
+
+    def list_domains(self, next_token: str | None, max_results: int | None) -> tuple[list[Domain], str | None]:
+        """Return a page of the domains in the order of their names, and the token of the next page.
+
+        The token names the last domain of the page, not the first of the next (as moto's paginator does), so that
+        a listing goes on when a domain is deleted meanwhile.
+        """
+        last_name = _domain_name_from_token(next_token) if next_token else ""
+        with self._lock:
+            domains = [domain for name, domain in sorted(self.domains.items()) if name > last_name]
+        page = domains[: max_results or DOMAINS_PER_PAGE]
+        token = TokenEncoder().encode({"DomainName": page[-1].name}) if len(page) < len(domains) else None
+        return page, token
+
+    def create_profile(self, domain_name: str) -> str:
+        """Count a profile in the domain, so that Stats report it; its content is not kept."""
+        self.get_domain(domain_name).add_profile()
+        return mock_random.uuid4().hex
+
+    def tag_resource(self, arn: str, tags: dict[str, str]) -> None:
+        self._find_by_arn(arn).tag(tags)
+
+    def untag_resource(self, arn: str, tag_keys: list[str]) -> None:
+        self._find_by_arn(arn).untag(tag_keys)
+
+    def list_tags_for_resource(self, arn: str) -> dict[str, str]:
+        return self._find_by_arn(arn).tags
+
+    def iter_tagged_resources(self) -> Iterator[TaggedResource]:
+        for domain in list(self.domains.values()):
+            yield TaggedResource(arn=domain.arn, tags=domain.tags, resource_type="profile:domains")
+
+    def _find_by_arn(self, arn: str) -> Domain:
+        with self._lock:
+            for domain in self.domains.values():
+                if domain.arn == arn:
+                    return domain
+        raise ResourceNotFoundException(f"Resource {arn} does not exist")
+
+
+def _domain_name_from_token(token: str) -> str:
+    try:
+        return str(TokenDecoder().decode(token)["DomainName"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadRequestException("The NextToken is not valid") from error
+
+
+customerprofiles_backends = BackendDict(CustomerProfilesBackend, "customer-profiles")

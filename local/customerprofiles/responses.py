@@ -1,0 +1,97 @@
+"""Handles incoming customerprofiles requests, invokes methods, returns responses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.core.request import Request
+from moto.core.responses import ActionResult, BaseResponse, EmptyResult
+from moto.core.utils import get_service_model
+
+from .models import CustomerProfilesBackend, customerprofiles_backends
+from .request import RequestReader
+
+
+class CustomerProfilesResponse(BaseResponse):
+    """Handler for CustomerProfiles requests and responses."""
+
+    # The body is decoded where a mistake in its encoding can be answered as one.
+    use_raw_body = True
+
+    def __init__(self) -> None:
+        super().__init__(service_name="customer-profiles")
+
+    @property
+    def customerprofiles_backend(self) -> CustomerProfilesBackend:
+        """Return backend instance specific for this region."""
+        return customerprofiles_backends[self.current_account][self.region]
+
+    def _get_action_from_method_and_request_uri(self, request: Request) -> str:
+        # moto's router passes over an operation whose required query parameter is missing; the service names it.
+        if request.method == "DELETE" and request.path.startswith("/tags/") and "tagKeys" not in request.args:
+            self.uri_match = {"resourceArn": request.path.removeprefix("/tags/")}
+            return "UntagResource"
+        return super()._get_action_from_method_and_request_uri(request)
+
+    def _read_request(self) -> dict[str, Any]:
+        operation_model = get_service_model(self.boto3_service_name).operation_model(self._get_action())
+        reader = RequestReader(operation_model)
+        return reader.read(uri=self.uri_match, query=self.normalized_request.args, body=self.raw_body)
+
+    def create_domain(self) -> ActionResult:
+        request = self._read_request()
+        domain = self.customerprofiles_backend.create_domain(
+            domain_name=request.pop("DomainName"),
+            tags=request.pop("Tags", {}),
+            configuration=request,
+        )
+        return ActionResult(domain.describe())
+
+    def get_domain(self) -> ActionResult:
+        request = self._read_request()
+        domain = self.customerprofiles_backend.get_domain(domain_name=request["DomainName"])
+        domain.advance()
+        return ActionResult(domain.describe())
+
+    def update_domain(self) -> ActionResult:
+        request = self._read_request()
+        # Tags are in the model, but its documentation sends those who want to change them to TagResource
+        # and UntagResource.
+        request.pop("Tags", None)
+        domain = self.customerprofiles_backend.update_domain(
+            domain_name=request.pop("DomainName"),
+            configuration=request,
+        )
+        return ActionResult(domain.describe())
+
+    def delete_domain(self) -> ActionResult:
+        request = self._read_request()
+        self.customerprofiles_backend.delete_domain(domain_name=request["DomainName"])
+        return ActionResult({"Message": f"Domain {request['DomainName']} deleted"})
+
+    def list_domains(self) -> ActionResult:
+        request = self._read_request()
+        domains, next_token = self.customerprofiles_backend.list_domains(
+            next_token=request.get("NextToken"),
+            max_results=request.get("MaxResults"),
+        )
+        return ActionResult({"Items": [domain.describe() for domain in domains], "NextToken": next_token})
+
+    def create_profile(self) -> ActionResult:
+        request = self._read_request()
+        profile_id = self.customerprofiles_backend.create_profile(domain_name=request["DomainName"])
+        return ActionResult({"ProfileId": profile_id})
+
+    def tag_resource(self) -> ActionResult:
+        request = self._read_request()
+        self.customerprofiles_backend.tag_resource(arn=request["resourceArn"], tags=request["tags"])
+        return EmptyResult()
+
+    def untag_resource(self) -> ActionResult:
+        request = self._read_request()
+        self.customerprofiles_backend.untag_resource(arn=request["resourceArn"], tag_keys=request["tagKeys"])
+        return EmptyResult()
+
+    def list_tags_for_resource(self) -> ActionResult:
+        request = self._read_request()
+        return ActionResult({"tags": self.customerprofiles_backend.list_tags_for_resource(arn=request["resourceArn"])})

@@ -1,0 +1,54 @@
+"""Serves the Customer Profiles stand-in, and moto's other services, on a port of this machine.
+
+    python -m local.server --port 0
+
+prints the URL on a line by itself as soon as the server takes requests, and serves until SIGTERM or Ctrl-C. A client
+reaches it with AWS_ENDPOINT_URL_CUSTOMER_PROFILES. The account is moto's (123456789012), or what MOTO_ACCOUNT_ID says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from types import FrameType
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from local.registration import register
+
+
+class QuietRequestHandler(MotoRequestHandler):
+    """Does not log each request; errors are still logged."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
+def make_stand_in_server(port: int) -> BaseWSGIServer:
+    """Return a server that listens already, on a free port if `port` is 0; `serve_forever` makes it answer."""
+    register()
+    application = DomainDispatcherApplication(create_backend_app)
+    return make_server("127.0.0.1", port, application, threaded=True, request_handler=QuietRequestHandler)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Serve the Customer Profiles stand-in on 127.0.0.1.")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
+    port = parser.parse_args(arguments).port
+    signal.signal(signal.SIGTERM, _exit)
+    server = make_stand_in_server(port)
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    try:
+        server.serve_forever()
+    finally:
+        server.server_close()
+
+
+def _exit(_signal_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
