@@ -1,0 +1,68 @@
+# Everything needs Python 3.11 or newer, make and a package registry, nothing else: no AWS account, no Docker.
+# `make` alone lists the targets.
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+# Without this a setting of the caller's would reach the tools that the environments were pinned for.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+TEST := .venv/test/bin
+SAM := .venv/sam/bin
+CHECKED := $(wildcard handler local lint bench tests)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+## What a person runs
+
+.PHONY: demo
+demo: environments ## a stack's whole life on this machine: create, update, rename, rollback, delete
+	@$(TEST)/python -m local.demo
+
+.PHONY: test
+test: check ## the whole suite
+	$(TEST)/pytest
+
+.PHONY: check
+check: environments ## formatting, types and templates
+	$(TEST)/ruff check $(CHECKED)
+	$(TEST)/ruff format --check $(CHECKED)
+	$(TEST)/mypy
+	$(TEST)/cfn-lint template.yaml 'examples/**/*.yaml'
+	@$(TEST)/python -m local.sam validate --lint
+
+.PHONY: clean
+clean: ## remove what was built, not the environments
+	rm -rf .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+.PHONY: locks
+locks: ## pin again what requirements/*.in ask for (needs uv)
+	@cd requirements && for name in test sam engine; do \
+		uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--no-emit-find-links --custom-compile-command 'make locks' --output-file $$name.txt $$name.in || exit 1; done
+
+## Environments: one for the tests, one for SAM, one for the local engine, since the three pin botocore differently
+
+.PHONY: environments
+environments: .venv/test/.complete .venv/sam/.complete .venv/engine/.complete
+
+.venv/%/.complete: requirements/%.txt
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found; name one with make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "make: $(PYTHON) is $$($(PYTHON) --version 2>&1), but 3.11 or newer is needed;" \
+			"name one with make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "Installing $< into .venv/$* ($$($(PYTHON) --version))"
+	@rm -rf .venv/$*
+	@if command -v uv >/dev/null; then \
+		uv venv --quiet --no-project --no-config --python "$$(command -v $(PYTHON))" .venv/$* && \
+		uv pip sync --quiet --compile-bytecode --require-hashes --python .venv/$*/bin/python $<; \
+	else \
+		$(PYTHON) -m venv .venv/$* && \
+		.venv/$*/bin/python -m pip install --quiet --require-hashes --no-deps --disable-pip-version-check -r $<; \
+	fi
+	@touch $@
