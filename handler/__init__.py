@@ -1,0 +1,1 @@
+"""Custom::CustomerProfilesDomain: Amazon Connect Customer Profiles domains under CloudFormation."""

@@ -1,0 +1,123 @@
+"""Answer out: what CloudFormation is told, and how it gets there."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import urllib3
+from botocore.model import Shape
+
+from handler.telemetry import logger
+
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
+MOST_BYTES = 4096
+
+# Kept open from one event to the next; urllib3 notices a connection that died while the environment was frozen.
+_pool = urllib3.PoolManager(ca_certs=os.environ.get("AWS_CA_BUNDLE") or None)
+# S3 answers with a redirect while a bucket is new. All other trying again is done here, with a look at the clock.
+_ONLY_REDIRECTS = urllib3.Retry(total=None, connect=0, read=0, redirect=2, status=0, other=0)
+
+
+class AnswerNotTakenError(Exception):
+    """CloudFormation didn't take the answer in the time there was. Lambda runs the event again."""
+
+
+def outputs(live: Mapping[str, Any], arn: str, reported: Shape, asked: Shape) -> dict[str, str | int | float]:
+    """The resource's attributes for Fn::GetAtt.
+
+    They are the domain's name and ARN, and what the API reports of a domain (`reported`, the output shape of GetDomain)
+    that nobody could have asked for (`asked`, the input shape of CreateDomain): CreatedAt, Stats.ProfileCount, ...
+    """
+    return {"DomainName": live["DomainName"], "DomainArn": arn, **_read_only(live, reported, asked)}
+
+
+def _read_only(value: Mapping[str, Any], reported: Any, asked: Any, prefix: str = "") -> dict[str, str | int | float]:
+    attributes: dict[str, str | int | float] = {}
+    known = getattr(asked, "members", {})
+    for name, shape in reported.members.items():
+        if name not in value:
+            continue
+        if shape.type_name == "structure":
+            attributes |= _read_only(value[name], shape, known.get(name), f"{prefix}{name}.")
+        elif name not in known and shape.type_name not in ("list", "map"):
+            attributes[prefix + name] = _plain(value[name])
+    return attributes
+
+
+def _plain(value: Any) -> str | int | float:
+    """A value as CloudFormation takes it in Data."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, (int, float)) else str(value)
+
+
+def fitted(answer: Mapping[str, Any], log_stream: str) -> dict[str, Any]:
+    """The answer, short enough for CloudFormation: what is too long keeps its beginning, and says where the rest is."""
+    ending = f"... (all of it is in the log stream {log_stream})"
+    reason, data = answer["Reason"], dict(answer["Data"])
+    short = {**answer, "Data": data}
+    while (excess := len(encoded(short)) - MOST_BYTES) > 0:
+        cut = excess // 6 + 1  # characters: one takes up to 6 bytes, and what is cut too little is cut again
+        longest = max(data, key=lambda name: len(str(data[name])), default=None)
+        if len(reason) > 256 or longest is None:
+            if not reason:
+                break
+            reason = reason[:-cut]
+            short["Reason"] = reason + ending
+        else:
+            data[longest] = str(data[longest])[:-cut]
+    return short
+
+
+def encoded(answer: Mapping[str, Any]) -> bytes:
+    """The answer as bytes of JSON; half a surrogate pair, which UTF-8 can't hold, becomes an escape that JSON knows."""
+    return json.dumps(answer, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def deliver(url: str, answer: Mapping[str, Any], seconds_left: Callable[[], float]) -> None:
+    """Send the answer until it is taken. Raises AnswerNotTakenError when the time is up.
+
+    The URL is pre-signed, a credential, so no library gets to log it, nor does an exception that quotes it.
+    """
+    body = encoded(answer)
+    pause = 0.1
+    while True:
+        try:
+            with _unlogged():
+                response = _pool.request(
+                    "PUT",
+                    url,
+                    body=body,
+                    headers={"Content-Type": "", "Content-Length": str(len(body))},
+                    timeout=max(0.5, min(10.0, seconds_left() - 0.5)),
+                    retries=_ONLY_REDIRECTS,
+                )
+            outcome = f"status {response.status}"
+            if response.status < 400:
+                return
+        except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:
+            outcome = type(getattr(error, "reason", error)).__name__
+        pause = min(pause * 2, 10.0)
+        if seconds_left() - pause < 0.5:
+            raise AnswerNotTakenError(f"CloudFormation did not take the answer ({outcome}), and the time is up")
+        logger.warning("answer not taken, trying again", outcome=outcome)
+        time.sleep(pause)
+
+
+@contextlib.contextmanager
+def _unlogged() -> Iterator[None]:
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,133 @@
+"""The Lambda function behind Custom::CustomerProfilesDomain.
+
+    event in               event.py       what CloudFormation asks for
+    properties translated  properties.py  along botocore's own description of the API (shapes.py)
+    decision taken         decision.py    given the live domain, its owner (ownership.py) and its drift (drift.py)
+    API called             domains.py     and its errors in words
+    answer out             answer.py      what CloudFormation is told
+
+crhelper dispatches (dispatch.py), with an eye on the time (deadline.py); telemetry.py has the log and the metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from handler import decision
+from handler.answer import outputs
+from handler.decision import Converge, Create, Delete, Leave, Plan, RefusedError
+from handler.dispatch import CustomResource
+from handler.domains import ApiError, Domains, connect
+from handler.event import Event
+from handler.properties import is_domain_name, translate, translate_leniently
+from handler.telemetry import logger
+
+Live = dict[str, Any]
+
+resource = CustomResource()
+try:
+    _client = connect()
+except Exception as error:
+    resource.init_failure(error)
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Handle one event of CloudFormation. Returns the answer that was sent."""
+    return resource(event, context)
+
+
+@resource.create
+@resource.update
+def create_or_update(event: Event, context: Any) -> str:
+    """Make the domain what the template says. Returns its name, the physical id."""
+    domains = Domains(_client, _account(event, context))
+    desired = translate(event.properties, domains.shape)
+    old = translate_leniently(event.old_properties, domains.shape)
+
+    def decide(live: Live | None) -> Plan:
+        return decision.create_or_update(event, desired, old, live, domains.shape)
+
+    live = None
+    if event.physical_id == desired.name:
+        live = domains.find(desired.name)
+        if live is None:
+            logger.warning("the domain is gone; it is made again")
+    # Else there is no domain yet, most likely. If there is, CreateDomain says so: one call less.
+    live = _settle(domains, desired.name, decide, live)
+    resource.Data.update(outputs(live, domains.arn(desired.name), domains.reported_shape, domains.shape))
+
+    if old.name not in ("", desired.name) and event.physical_id == desired.name:
+        # The rollback of a replacement that never got as far as an answer.
+        _settle(domains, old.name, lambda live: decision.delete_leftover(event, live), domains.find(old.name))
+    return desired.name
+
+
+@resource.delete
+def delete(event: Event, context: Any) -> str:
+    """Delete the domain, if it is this resource's. Returns the physical id."""
+    domains = Domains(_client, _account(event, context))
+    asked = translate_leniently(event.properties, domains.shape)
+    known = event.physical_id if is_domain_name(event.physical_id, domains.shape) else ""
+    name, live = asked.name, None
+    for name in filter(None, dict.fromkeys((known, asked.name))):
+        live = domains.find(name)
+        if live is not None:
+            break
+    if live is None and event.is_unsettled and asked.name:
+        live = domains.find_late(asked.name)
+    _settle(domains, name, lambda live: decision.delete(event, live, protection=asked.deletion_protection), live)
+    return event.physical_id
+
+
+def _settle(domains: Domains, name: str, decide: Callable[[Live | None], Plan], live: Live | None) -> Live:
+    """Decide and act. Returns the live domain as it is then, {} if there is none; raises ApiError, RefusedError.
+
+    After an error it looks at the domain and decides again. The call may have been carried out all the same (its answer
+    was lost, or botocore's second attempt met the first one's work), or things are not as they were thought to be
+    (CreateDomain meets a domain of that name). An error after which there is still the same to do stands.
+    """
+    plan = decide(live)
+    while True:
+        try:
+            return _carry_out(domains, plan)
+        except ApiError as error:
+            try:
+                again = decide(domains.find(name))
+            except ApiError:
+                raise error from None
+            if again == plan:
+                raise
+            logger.warning("deciding again after an error", error=str(error))
+            plan = again
+
+
+def _carry_out(domains: Domains, plan: Plan) -> Live:
+    match plan:
+        case Create(name, settings, tags):
+            return domains.create(name, settings, tags)
+        case Converge(name, drift, live):
+            live = dict(live)
+            if drift.update:
+                live |= domains.update(name, drift.update)
+            if drift.untag:
+                domains.untag(name, drift.untag)
+            if drift.tag:  # last, since a claim is among them
+                domains.tag(name, drift.tag)
+            return live
+        case Delete(name):
+            domains.delete(name)
+        case Leave(why):
+            logger.warning(f"left alone: {why}")
+        case refuse:
+            raise RefusedError(refuse.why)
+    return {}
+
+
+def _account(event: Event, context: Any) -> str:
+    """The function's own account, where its domains are; that of the stack where the function has no ARN."""
+    for arn in (getattr(context, "invoked_function_arn", ""), event.stack_id):
+        parts = str(arn).split(":")
+        if len(parts) > 4:
+            return parts[4]
+    return ""
