@@ -40,10 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, _exit)
     server = make_stand_in_server(port)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
-    try:
-        server.serve_forever()
-    finally:
-        server.server_close()
+    server.serve_forever()
 
 
 def _exit(_signal_number: int, _frame: FrameType | None) -> None:

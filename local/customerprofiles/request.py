@@ -2,6 +2,9 @@
 
 moto's own parser (moto.core.parse) converts what it can and checks nothing. This one walks the same shapes, converts
 only what the place demands (text in a path or a query string), and checks each constraint that the model states.
+
+Two things are no mistakes in rest-json, and so not here: a member that the model does not know is ignored, and a JSON
+null in a structure is an absent member (https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html).
 """
 
 from __future__ import annotations
@@ -17,8 +20,6 @@ from werkzeug.datastructures import MultiDict
 
 from .exceptions import BadRequestException
 
-# The service ignores members that it does not know, and takes a JSON null for an absent member, as rest-json does:
-# https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html
 JSON_TYPES: dict[str, type | tuple[type, ...]] = {
     "boolean": bool,
     "string": str,
