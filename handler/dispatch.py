@@ -103,7 +103,8 @@ class CustomResource(CfnResource):
             self.Reason, unsettled = f"The function's time was up while it was waiting for {error.waiting_for}", True
         elif not isinstance(error, (InvalidPropertiesError, RefusedError, ApiError)):
             self.Reason = f"The function met an error of its own, {type(error).__name__}: {error}. Its log has more"
-        logger.error(self.Reason, exc_info=error)
+            logger.error("an error of the function's own", exc_info=error)
+        logger.error(self.Reason)  # all of it: the answer has room for 4,096 bytes
         if self._request.request_type == "Create":
             self.PhysicalResourceId = failed_create_id(self._request.request_id, unsettled=unsettled)
         else:

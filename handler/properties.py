@@ -7,7 +7,7 @@ are required, and what each may hold: a property that a newer botocore knows nee
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botocore.model import Shape, StructureShape
@@ -49,6 +49,10 @@ class Desired:
     adopt_existing: bool = False
     deletion_protection: bool | None = None
 
+    def with_tags_of_stack(self, tags: Mapping[str, str]) -> Desired:
+        """The same with the stack's tags beside the resource's own, which win."""
+        return replace(self, tags={**tags, **self.tags})
+
 
 def translate(properties: Any, shape: StructureShape) -> Desired:
     """Translate ResourceProperties into the desired state.
@@ -76,6 +80,11 @@ def default_of(name: str, shape: StructureShape) -> Any:
 def is_domain_name(value: Any, shape: StructureShape) -> bool:
     """Whether the API would take the value as a domain's name."""
     return Walk().value(shape.members["DomainName"], value, ()) is not INVALID
+
+
+def takeable_tags(tags: Mapping[str, str], shape: StructureShape) -> dict[str, str]:
+    """Those tags that the API takes and that the resource doesn't keep for itself."""
+    return _Walk(tags=shape.members["Tags"]).value(shape.members["Tags"], tags, ())  # type: ignore[no-any-return]
 
 
 def _translate(properties: Any, shape: StructureShape) -> tuple[Desired, list[Problem]]:

@@ -41,7 +41,7 @@ def begin(event: Event, aws_request_id: str) -> None:
 def end(event: Event, answer: dict[str, Any], seconds: float) -> None:
     """Log the answer, and count it."""
     logger.append_keys(physical_id=answer["PhysicalResourceId"])
-    logger.info("answer", outcome=answer["Status"], reason=answer["Reason"], duration_ms=round(seconds * 1000))
+    logger.info("answer", outcome=answer["Status"], duration_ms=round(seconds * 1000))
     metrics.add_dimension("RequestType", event.request_type or "Unknown")
     metrics.add_metric(answer["Status"], MetricUnit.Count, 1)
     metrics.add_metric("Duration", MetricUnit.Milliseconds, seconds * 1000)
