@@ -16,6 +16,7 @@ from typing import Any
 
 from handler import decision
 from handler.answer import outputs
+from handler.deadline import DeadlineReached
 from handler.decision import Converge, Create, Delete, Leave, Plan, RefusedError
 from handler.dispatch import CustomResource
 from handler.domains import ApiError, Domains, connect
@@ -95,8 +96,8 @@ def _settle(domains: Domains, name: str, decide: Callable[[Live | None], Plan], 
         except ApiError as error:
             try:
                 again = decide(domains.find(name))
-            except ApiError:
-                raise error from None
+            except (ApiError, DeadlineReached):
+                raise error from None  # the first error says more than that nobody could look
             if again == plan:
                 raise
             logger.warning("deciding again after an error", error=str(error))

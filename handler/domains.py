@@ -125,7 +125,7 @@ class Domains:
         try:
             response: dict[str, Any] = getattr(self._client, xform_name(operation))(**arguments)
         except DeadlineReached as reached:
-            reached.waiting_for = f"{operation} of domain {name}"
+            reached.waiting_for = f"{operation} of domain {name}, for {time.monotonic() - started:.0f} s"
             raise
         except ClientError as error:
             raise self._in_words(error, name, time.monotonic() - started) from error
