@@ -3,7 +3,7 @@
     python -m local.demo
 
 prints what happens as it happens, and at the end what was proved. The exit code is 0 when every promise was kept, 1
-when one was not or something failed, 130 after Ctrl-C.
+when one was not or something failed, 130 after Ctrl-C and 143 after SIGTERM.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import os
 import shutil
+import signal
 import sys
 import textwrap
 import time
@@ -23,7 +24,7 @@ from typing import Any, TextIO
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.engine import PROJECT, PROVIDER_STACK, Engine, EngineError, StackEvent, running_engine
+from local.engine import PROJECT, PROVIDER_STACK, Engine, EngineError, StackEvent, Terminated, running_engine
 
 EXAMPLE = Path("examples/minimal.yaml")
 STACK = "crm"
@@ -295,9 +296,9 @@ def main() -> int:
             except Exception:
                 page.error("The function's last log lines:\n" + "\n".join(function_log(engine)[-10:]))
                 raise
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         page.error("Stopped, and so is everything that the demo had started.")
-        return 130
+        return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
     except (EngineError, BotoCoreError, ClientError) as error:
         page.error(f"The demo failed: {error}")
         return 1
