@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -19,8 +20,9 @@ from handler.telemetry import logger
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
 MOST_BYTES = 4096
 
-# Kept open from one event to the next; urllib3 notices a connection that died while the environment was frozen.
-_pool = urllib3.PoolManager(ca_certs=os.environ.get("AWS_CA_BUNDLE") or None)
+# Connections stay open from one event to the next; urllib3 notices one that died while the environment was frozen. The
+# certificates are read here, once: else urllib3 reads them for every new connection.
+_pool = urllib3.PoolManager(ssl_context=ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None))
 # S3 answers with a redirect while a bucket is new. All other trying again is done here, with a look at the clock.
 _ONLY_REDIRECTS = urllib3.Retry(total=None, connect=0, read=0, redirect=2, status=0, other=0)
 
