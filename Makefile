@@ -11,6 +11,16 @@ TEST := .venv/test/bin
 SAM := .venv/sam/bin
 CHECKED := $(wildcard handler local lint bench tests)
 
+EVENT := create
+# Further flags of sam local invoke, such as --skip-pull-image.
+SAM_FLAGS :=
+# Containers reach this machine as host.docker.internal: the address of Docker's bridge where there is one (Linux), else
+# the loopback interface (Docker Desktop).
+STANDIN_HOST = $(or $(shell ip -4 -o addr show docker0 2>/dev/null | awk '{split($$4, a, "/"); print a[1]}'),127.0.0.1)
+# No credentials of the user's get into a container, nor does anything go to an AWS account.
+WITHOUT_AWS := env -u AWS_PROFILE -u AWS_DEFAULT_PROFILE -u AWS_SESSION_TOKEN AWS_ACCESS_KEY_ID=local \
+	AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -25,16 +35,26 @@ demo: environments ## a stack's whole life on this machine: create, update, rena
 	@$(TEST)/python -m local.demo
 
 .PHONY: test
-test: check ## the whole suite
+test: environments check ## the whole suite
 	$(TEST)/pytest
 
 .PHONY: check
-check: environments ## formatting, types and templates
+check: .venv/test/.complete ## formatting, types and templates
 	$(TEST)/ruff check $(CHECKED)
 	$(TEST)/ruff format --check $(CHECKED)
-	$(TEST)/mypy
-	$(TEST)/cfn-lint template.yaml 'examples/**/*.yaml'
-	@$(TEST)/python -m local.sam validate --lint
+	$(TEST)/mypy $(CHECKED)
+	$(TEST)/cfn-lint template.yaml examples/*.yaml
+
+.PHONY: standin
+standin: .venv/test/.complete ## the Customer Profiles stand-in for `make invoke`, until Ctrl-C
+	@echo "The stand-in for Customer Profiles listens here; in another terminal: make invoke EVENT=create"
+	@$(TEST)/python -m local.server --host $(STANDIN_HOST) --port 5180
+
+.PHONY: invoke
+invoke: .venv/sam/.complete ## sam local invoke with EVENT=create, update or delete (needs Docker, and `make standin`)
+	$(WITHOUT_AWS) $(SAM)/sam build
+	$(WITHOUT_AWS) $(SAM)/sam local invoke Function --event events/$(EVENT).json --env-vars events/env.json \
+		--add-host host.docker.internal:host-gateway $(SAM_FLAGS)
 
 .PHONY: clean
 clean: ## remove what was built, not the environments

@@ -26,20 +26,22 @@ class QuietRequestHandler(MotoRequestHandler):
         pass
 
 
-def make_stand_in_server(port: int) -> BaseWSGIServer:
+def make_stand_in_server(port: int, host: str = "127.0.0.1") -> BaseWSGIServer:
     """Return a server that listens already, on a free port if `port` is 0; `serve_forever` makes it answer."""
     register()
     application = DomainDispatcherApplication(create_backend_app)
-    return make_server("127.0.0.1", port, application, threaded=True, request_handler=QuietRequestHandler)
+    return make_server(host, port, application, threaded=True, request_handler=QuietRequestHandler)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Serve the Customer Profiles stand-in on 127.0.0.1.")
+    parser = argparse.ArgumentParser(description="Serve the Customer Profiles stand-in on this machine.")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
-    port = parser.parse_args(arguments).port
+    # The only other one with a use is the address at which Docker's containers see this machine.
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
+    options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _exit)
-    server = make_stand_in_server(port)
-    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    server = make_stand_in_server(options.port, options.host)
+    print(f"http://{options.host}:{server.server_port}", flush=True)
     server.serve_forever()
 
 
