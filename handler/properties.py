@@ -13,7 +13,8 @@ from typing import Any
 from botocore.model import Shape, StructureShape
 
 from handler.ownership import OWNERSHIP_KEYS
-from handler.shapes import INVALID, Path, Problem, Walk, described, quoted
+from handler.problems import Path, Problem, described, quoted
+from handler.shapes import INVALID, Walk
 
 # What the API's documentation states in words only, so that no shape can say it.
 # UpdateDomain, DefaultEncryptionKey and DeadLetterQueueUrl: "if specified as an empty string, it will clear any

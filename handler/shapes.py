@@ -7,36 +7,20 @@ leniencies (int(" 12 "), 1_000, nan) are errors. Real JSON booleans and numbers 
 from __future__ import annotations
 
 import functools
-import json
 import math
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from botocore.model import Shape
 
-Path = tuple[str | int, ...]
+from handler.problems import Path, Problem, described, quoted, suggestion
 
 INVALID: Any = object()
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _MOST_DIGITS = 40  # more than any bound of the API has; int() refuses some thousands with an error of its own
-_MOST_QUOTED = 64  # characters
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing wrong with the resource's properties, and where."""
-
-    path: Path
-    text: str
-
-    def __str__(self) -> str:
-        """`Matching.AutoMerging.Consolidation.MatchingAttributesList[0][1]: what is wrong`."""
-        steps = "".join(f".{step}" if _is_plain(step) else f"[{described(step)}]" for step in self.path)
-        return f"{steps.removeprefix('.') or 'Properties'}: {self.text}"
 
 
 class Walk:
@@ -60,7 +44,7 @@ class Walk:
         values = {}
         for name, item in raw.items():
             if name not in members:
-                self.wrong((*path, name), f"is not a property here{_suggestion(name, members)}")
+                self.wrong((*path, name), f"is not a property here{suggestion(name, members)}")
                 continue
             value = self.value(members[name], item, (*path, name))
             if value is not INVALID:
@@ -76,22 +60,28 @@ class Walk:
         return INVALID
 
     def _structure(self, shape: Any, raw: Any, path: Path) -> Any:
+        if shape.is_document_type:  # any JSON
+            return raw
+        if shape.is_tagged_union and isinstance(raw, Mapping) and len(raw) != 1:
+            self.wrong(path, f"must have exactly one of {', '.join(shape.members)}")
         return self.structure(shape.members, shape.required_members, raw, path)
 
     def _list(self, shape: Any, raw: Any, path: Path) -> Any:
         if not isinstance(raw, list):
             return self.wrong(path, f"must be a list, not {described(raw)}")
         self._bounded(shape, len(raw), path, "has", " entries")
-        return [self.value(shape.member, item, (*path, index)) for index, item in enumerate(raw)]
+        values = [self.value(shape.member, item, (*path, index)) for index, item in enumerate(raw)]
+        return [value for value in values if value is not INVALID]
 
     def _map(self, shape: Any, raw: Any, path: Path) -> Any:
         if not isinstance(raw, Mapping):
             return self.wrong(path, f"must be a map, not {described(raw)}")
         self._bounded(shape, len(raw), path, "has", " entries")
-        return {
+        values = {
             self.value(shape.key, key, (*path, key)): self.value(shape.value, item, (*path, key))
             for key, item in raw.items()
         }
+        return {key: value for key, value in values.items() if INVALID not in (key, value)}
 
     def _boolean(self, shape: Shape, raw: Any, path: Path) -> Any:
         if isinstance(raw, bool):
@@ -128,13 +118,12 @@ class Walk:
             return self.wrong(path, f"must be text, not {described(raw)}")
         enum = shape.metadata.get("enum")
         if enum and raw not in enum:
-            return self.wrong(path, f"{quoted(raw)} is not one of {', '.join(enum)}{_suggestion(raw, enum)}")
-        if self._bounded(shape, len(raw), path, f"{quoted(raw)} has", " characters") is INVALID:
-            return INVALID
+            return self.wrong(path, f"{quoted(raw)} is not one of {', '.join(enum)}{suggestion(raw, enum)}")
+        length = self._bounded(shape, len(raw), path, f"{quoted(raw)} has", " characters")
         pattern = shape.metadata.get("pattern")
         if pattern and not _matches(pattern, raw):
             return self.wrong(path, f"{quoted(raw)} does not match {pattern}")
-        return raw
+        return raw if length is not INVALID else INVALID
 
     def _bounded(self, shape: Shape, number: float, path: Path, has: str, what: str = "") -> Any:
         """Return the number if the shape's bounds allow it, else note that the value `has` so many of `what`."""
@@ -147,53 +136,24 @@ class Walk:
             allowed = f"at most {most} is"
         else:
             allowed = f"{least} to {most} is"
-        return self.wrong(path, f"{has} {number}{what}; {allowed} allowed")
-
-
-def _is_plain(step: str | int) -> bool:
-    return isinstance(step, str) and re.fullmatch(r"[\w:./@=+-]{1,128}", step) is not None
+        return self.wrong(path, f"{has} {described(number)}{what}; {allowed} allowed")
 
 
 @functools.cache
 def _compiled(pattern: str) -> re.Pattern[str] | None:
     """The API's pattern for Python, None if Python can't read it: the API is then the one to refuse the value."""
-    # Written with both anchors or with none, a pattern speaks of the whole string. One that has only the first (the
-    # model has some, for ARNs) speaks of the beginning.
-    only_beginning = pattern.startswith("^") and not pattern.endswith("$")
     try:
-        return re.compile(pattern + ".*" if only_beginning else pattern, re.ASCII)
+        return re.compile(pattern, re.ASCII)
     except re.error:
         return None
 
 
 def _matches(pattern: str, text: str) -> bool:
-    # fullmatch, since `$` with match would take a newline at the end.
+    """Whether the text matches: all of it, since `$` alone would let a newline at the end pass."""
     compiled = _compiled(pattern)
-    return compiled is None or compiled.fullmatch(text) is not None
-
-
-def _suggestion(name: Any, known: Iterable[str]) -> str:
-    import difflib  # only for somebody's mistake, so not at every cold start
-
-    def likeness(candidate: str) -> float:
-        meant, typed = candidate.lower(), str(name)[:_MOST_QUOTED].lower()
-        # The beginning alone too, so that a name which was typed half is found.
-        return max(difflib.SequenceMatcher(None, typed, text).ratio() for text in (meant, meant[: len(typed)]))
-
-    return f"; did you mean {max(known, key=likeness)}?" if known else ""
-
-
-def quoted(text: str) -> str:
-    """Text from the user for a message: on one line, and shortened if long."""
-    return repr(text if len(text) <= _MOST_QUOTED else text[:_MOST_QUOTED] + "…")
-
-
-def described(raw: Any) -> str:
-    """A value of the wrong type, in words."""
-    if isinstance(raw, str):
-        return quoted(raw)
-    if isinstance(raw, Mapping):
-        return "a map"
-    if isinstance(raw, list):
-        return "a list"
-    return "null" if raw is None else quoted(json.dumps(raw, default=str)).strip("'")
+    if compiled is None:
+        return True
+    # Written with both anchors or with none, a pattern speaks of the whole text. One that has only the first (the
+    # model has one, for ARNs) speaks of the beginning.
+    only_beginning = pattern.startswith("^") and not pattern.endswith("$")
+    return (compiled.match if only_beginning else compiled.fullmatch)(text) is not None
