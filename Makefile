@@ -17,6 +17,8 @@ SAM_FLAGS :=
 # Containers reach this machine as host.docker.internal: the address of Docker's bridge where there is one (Linux), else
 # the loopback interface (Docker Desktop).
 STANDIN_HOST = $(or $(shell ip -4 -o addr show docker0 2>/dev/null | awk '{split($$4, a, "/"); print a[1]}'),127.0.0.1)
+# The account that a function finds itself in under sam local invoke, so that its domains have to be there, too.
+SAM_LOCAL_ACCOUNT := 012345678912
 # No credentials of the user's get into a container, nor does anything go to an AWS account.
 WITHOUT_AWS := env -u AWS_PROFILE -u AWS_DEFAULT_PROFILE -u AWS_SESSION_TOKEN AWS_ACCESS_KEY_ID=local \
 	AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0
@@ -48,7 +50,7 @@ check: .venv/test/.complete ## formatting, types and templates
 .PHONY: standin
 standin: .venv/test/.complete ## the Customer Profiles stand-in for `make invoke`, until Ctrl-C
 	@echo "The stand-in for Customer Profiles listens here; in another terminal: make invoke EVENT=create"
-	@$(TEST)/python -m local.server --host $(STANDIN_HOST) --port 5180
+	@MOTO_ACCOUNT_ID=$(SAM_LOCAL_ACCOUNT) $(TEST)/python -m local.server --host $(STANDIN_HOST) --port 5180
 
 .PHONY: invoke
 invoke: .venv/sam/.complete ## sam local invoke with EVENT=create, update or delete (needs Docker, and `make standin`)
@@ -61,10 +63,19 @@ clean: ## remove what was built, not the environments
 	rm -rf .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 .PHONY: locks
-locks: ## pin again what requirements/*.in ask for (needs uv)
-	@cd requirements && for name in test sam engine; do \
-		uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-			--no-emit-find-links --custom-compile-command 'make locks' --output-file $$name.txt $$name.in || exit 1; done
+locks: ## pin again what the requirements/*.in and handler/requirements.in ask for (needs uv)
+	$(call lock,handler/requirements,3.13)
+	$(call lock,requirements/test,3.11)
+	$(call lock,requirements/sam,3.11)
+	$(call lock,requirements/engine,3.11)
+
+# $(call lock,FILE,OLDEST PYTHON) makes FILE.txt from FILE.in. No address of a registry gets into it.
+define lock
+@echo "Pinning $(1).txt"
+@cd $(dir $(1)) && { echo "# Made from $(notdir $(1)).in by make locks." && uv pip compile --quiet --no-config --universal \
+	--python-version $(2) --generate-hashes --no-emit-index-url --no-emit-find-links --no-header $(notdir $(1)).in; \
+	} >$(notdir $(1)).new && mv $(notdir $(1)).new $(notdir $(1)).txt
+endef
 
 ## Environments: one for the tests, one for SAM, one for the local engine, since the three pin botocore differently
 
