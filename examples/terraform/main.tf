@@ -1,0 +1,36 @@
+# A Customer Profiles domain in a Terraform configuration, as a stack of its own.
+
+terraform {
+  required_version = ">= 1.5"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.0"
+    }
+  }
+}
+
+variable "domain_name" {
+  description = "The domain's name"
+  type        = string
+  default     = "web-shop"
+}
+
+resource "aws_cloudformation_stack" "domain" {
+  name          = "customer-profiles-${var.domain_name}"
+  template_body = file("${path.module}/domain.yaml")
+
+  parameters = {
+    DomainName = var.domain_name
+  }
+}
+
+output "domain_name" {
+  description = "The domain's name, once the domain is there"
+  value       = aws_cloudformation_stack.domain.outputs["DomainName"]
+}
+
+output "domain_arn" {
+  description = "The domain's ARN, for policies"
+  value       = aws_cloudformation_stack.domain.outputs["DomainArn"]
+}

@@ -1,0 +1,230 @@
+"""Every example is deployed on the local engine as it stands in examples/, and does what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+from cfnlint.decode import cfn_yaml
+
+from local.engine import ACCOUNT, ENVIRONMENTS, PROJECT, Engine, StackEvent
+
+pytestmark = pytest.mark.end_to_end
+
+EXAMPLES = PROJECT / "examples"
+SERVICE = {"Service": "profile.amazonaws.com"}
+
+
+class Stack:
+    """A stack made from an example."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.name = f"example-{uuid4()}"
+
+    def deploy(self, template: str | Mapping[str, object], parameters: Mapping[str, str] | None = None) -> None:
+        events = list(self.engine.deploy(self.name, template, parameters))
+        assert not failures(events)
+
+    def delete(self) -> None:
+        assert not failures(list(self.engine.delete(self.name)))
+
+    def outputs(self) -> dict[str, str]:
+        return self.engine.outputs(self.name)
+
+    def physical_id(self, logical_id: str) -> str:
+        resource = self.engine.cloudformation.describe_stack_resource(StackName=self.name, LogicalResourceId=logical_id)
+        return resource["StackResourceDetail"]["PhysicalResourceId"]
+
+
+@pytest.fixture
+def stack(engine: Engine) -> Iterator[Stack]:
+    stack = Stack(engine)
+    yield stack
+    if engine.status(stack.name):
+        stack.delete()
+    client = engine.customer_profiles
+    for item in client.list_domains()["Items"]:  # what an example retains
+        client.delete_domain(DomainName=item["DomainName"])
+
+
+def failures(events: list[StackEvent]) -> dict[str, str]:
+    return {event.logical_id: event.reason for event in events if event.failed}
+
+
+def source(name: str) -> str:
+    return (EXAMPLES / name).read_text()
+
+
+def domain_names(engine: Engine) -> set[str]:
+    return {item["DomainName"] for item in engine.customer_profiles.list_domains()["Items"]}
+
+
+def aws(engine: Engine, service: str) -> Any:
+    return boto3.client(service, endpoint_url=engine.endpoint_url)  # type: ignore[call-overload]
+
+
+def test_minimal_makes_a_domain(engine: Engine, stack: Stack) -> None:
+    stack.deploy(source("minimal.yaml"))
+
+    assert stack.outputs()["DomainName"] == "customers"
+    assert domain_names(engine) == {"customers"}
+
+
+def test_identity_resolution_is_set_up_with_the_key_the_queue_and_the_bucket(engine: Engine, stack: Stack) -> None:
+    stack.deploy(source("identity-resolution.yaml"))
+
+    domain = engine.customer_profiles.get_domain(DomainName="customers")
+    assert domain["DefaultEncryptionKey"].endswith(f":{ACCOUNT}:key/{stack.physical_id('Key')}")
+    assert domain["DeadLetterQueueUrl"] == stack.outputs()["DeadLetters"]
+    matching, by_rules = domain["Matching"], domain["RuleBasedMatching"]
+    assert matching["Enabled"]
+    assert matching["JobSchedule"] == {"DayOfTheWeek": "SUNDAY", "Time": "03:00"}
+    assert matching["AutoMerging"]["MinAllowedConfidenceScoreForMerging"] == 0.9
+    assert by_rules["Enabled"]
+    assert by_rules["MatchingRules"][0] == {"Rule": ["AccountNumber"]}
+    buckets = [feature["ExportingConfig"]["S3Exporting"]["S3BucketName"] for feature in (matching, by_rules)]
+    assert buckets == [stack.outputs()["Exports"]] * 2
+
+
+def test_identity_resolution_lets_customer_profiles_in_for_its_own_domain_only(engine: Engine, stack: Stack) -> None:
+    stack.deploy(source("identity-resolution.yaml"))
+
+    arn = stack.outputs()["DomainArn"]
+    key = aws(engine, "kms").get_key_policy(KeyId=stack.physical_id("Key"), PolicyName="default")["Policy"]
+    queue = aws(engine, "sqs").get_queue_attributes(
+        QueueUrl=stack.outputs()["DeadLetters"], AttributeNames=["Policy", "SqsManagedSseEnabled"]
+    )["Attributes"]
+    bucket = aws(engine, "s3").get_bucket_policy(Bucket=stack.outputs()["Exports"])["Policy"]
+    allowed = {
+        action: statement["Condition"]
+        for policy in (key, queue["Policy"], bucket)
+        for statement in json.loads(policy)["Statement"]
+        if statement["Principal"] == SERVICE
+        for action in listed(statement["Action"])
+    }
+    assert allowed.keys() == {
+        "kms:CreateGrant",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "sqs:SendMessage",
+        "s3:PutObject",
+    }
+    for action, condition in allowed.items():
+        assert condition["StringEquals"]["aws:SourceAccount"] == ACCOUNT
+        arns = [value for test in condition.values() for value in listed(test.get("aws:SourceArn", []))]
+        assert arns == ([arn, f"{arn}/objects/*"] if action.startswith("kms:") else [arn])
+
+
+def test_identity_resolution_keeps_queue_and_bucket_encrypted_and_the_bucket_private(
+    engine: Engine, stack: Stack
+) -> None:
+    stack.deploy(source("identity-resolution.yaml"))
+
+    bucket, s3 = stack.outputs()["Exports"], aws(engine, "s3")
+    access = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    assert len(access) == 4
+    assert all(access.values())
+    assert s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    queue = aws(engine, "sqs").get_queue_attributes(
+        QueueUrl=stack.outputs()["DeadLetters"], AttributeNames=["SqsManagedSseEnabled"]
+    )
+    assert queue["Attributes"]["SqsManagedSseEnabled"] == "true"
+
+
+def test_adopt_takes_over_a_domain_and_leaves_it_when_the_stack_goes(engine: Engine, stack: Stack) -> None:
+    client, name = engine.customer_profiles, "amazon-connect-my-instance"
+    client.create_domain(DomainName=name, DefaultExpirationDays=90, Tags={"MadeBy": "website"})
+    client.create_profile(DomainName=name, FirstName="Ada")
+    before = client.get_domain(DomainName=name)
+
+    stack.deploy(source("adopt.yaml"))
+
+    adopted = client.get_domain(DomainName=name)
+    assert adopted["CreatedAt"] == before["CreatedAt"]
+    assert adopted["DefaultExpirationDays"] == 366
+    assert adopted["Tags"].items() >= {("MadeBy", "website"), ("Team", "crm")}
+    assert stack.outputs()["ProfileCount"] == "1"
+
+    stack.delete()
+
+    assert client.get_domain(DomainName=name)["Stats"]["ProfileCount"] == 1
+
+
+def test_outputs_reach_the_resources_that_use_them(engine: Engine, stack: Stack) -> None:
+    stack.deploy(without_native_types(source("outputs.yaml")))
+
+    outputs = stack.outputs()
+    parameter = aws(engine, "ssm").get_parameter(Name="/customer-profiles/loyalty/domain-name")["Parameter"]
+    role = aws(engine, "iam").get_role_policy(RoleName=stack.physical_id("ReaderRole"), PolicyName="ReadDomain")
+    exports = {export["Name"]: export["Value"] for export in engine.cloudformation.list_exports()["Exports"]}
+    assert parameter["Value"] == outputs["DomainName"] == exports[f"{stack.name}-DomainName"] == "loyalty"
+    assert role["PolicyDocument"]["Statement"][0]["Resource"] == [outputs["DomainArn"], f"{outputs['DomainArn']}/*"]
+    assert outputs["Usage"] == "0 profiles and 0 objects in 0 bytes"
+
+
+def test_many_domains_follow_the_list_and_keep_the_data_of_who_leaves_it(engine: Engine, stack: Stack) -> None:
+    template = source("many-domains.yaml")
+
+    stack.deploy(template)
+    assert domain_names(engine) == {"customers-alpine", "customers-coastal", "customers-urban"}
+    assert stack.outputs()["DomainArncoastal"].endswith(":domains/customers-coastal")
+
+    stack.deploy(template, {"Brands": "alpine,urban,river"})
+    assert domain_names(engine) == {"customers-alpine", "customers-coastal", "customers-urban", "customers-river"}
+    assert "DomainArncoastal" not in stack.outputs()
+
+
+def test_terraforms_stack_makes_the_domain_that_its_parameter_names(engine: Engine, stack: Stack) -> None:
+    stack.deploy(source("terraform/domain.yaml"), {"DomainName": "web-shop"})
+
+    assert stack.outputs()["DomainName"] == "web-shop"
+    assert domain_names(engine) == {"web-shop"}
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="the CDK needs node on the PATH")
+@pytest.mark.skipif(not (ENVIRONMENTS / "cdk/.complete").exists(), reason="make .venv/cdk/.complete was not run")
+def test_the_cdk_app_is_synthesised_and_its_stack_makes_the_domain(
+    engine: Engine, stack: Stack, tmp_path: Path
+) -> None:
+    subprocess.run(
+        [ENVIRONMENTS / "cdk/bin/python", EXAMPLES / "cdk/app.py"],
+        check=True,
+        env=os.environ | {"CDK_OUTDIR": str(tmp_path), "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1"},
+        timeout=100,
+    )
+    # What `cdk bootstrap` leaves in an account.
+    aws(engine, "ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String")
+
+    stack.deploy((tmp_path / "WebShopCustomerProfiles.template.json").read_text())
+
+    assert stack.outputs()["DomainName"] == "web-shop"
+    assert engine.customer_profiles.get_domain(DomainName="web-shop")["Matching"]["Enabled"]
+
+
+def test_no_example_is_left_untried() -> None:
+    tried = Path(__file__).read_text()
+    found = {path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*") if path.suffix in (".yaml", ".py")}
+    assert [name for name in found if f'"{name}"' not in tried] == []
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def without_native_types(template: str) -> dict[str, Any]:
+    """The template without AWS::CustomerProfiles::*, which the local engine can't deploy; cfn-lint checks them."""
+    parsed = json.loads(json.dumps(cfn_yaml.loads(template)))
+    native = [name for name, item in parsed["Resources"].items() if item["Type"].startswith("AWS::CustomerProfiles::")]
+    assert native
+    for name in native:
+        del parsed["Resources"][name]
+    return dict(parsed)
