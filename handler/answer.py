@@ -70,13 +70,13 @@ def fitted(answer: Mapping[str, Any], log_stream: str) -> dict[str, Any]:
     while (excess := len(encoded(short)) - MOST_BYTES) > 0:
         cut = excess // 6 + 1  # characters: one takes up to 6 bytes, and what is cut too little is cut again
         longest = max(data, key=lambda name: len(str(data[name])), default=None)
-        if len(reason) > 256 or longest is None:
-            if not reason:
-                break
+        if reason and (len(reason) > 256 or longest is None):
             reason = reason[:-cut]
             short["Reason"] = reason + ending
-        else:
+        elif longest is not None and data[longest] != "":
             data[longest] = str(data[longest])[:-cut]
+        else:
+            break  # nothing is left but what CloudFormation itself sent
     return short
 
 

@@ -21,7 +21,7 @@ from handler.decision import Converge, Create, Delete, Leave, Plan, RefusedError
 from handler.dispatch import CustomResource
 from handler.domains import ApiError, Domains, connect
 from handler.event import Event
-from handler.properties import is_domain_name, translate, translate_leniently
+from handler.properties import Desired, InvalidPropertiesError, is_domain_name, translate, translate_leniently
 from handler.stack_tags import stack_tags
 from handler.telemetry import logger
 
@@ -52,16 +52,13 @@ def create_or_update(event: Event, context: Any) -> str:
 
     live = None
     if event.physical_id == desired.name:
+        _clean_up_after_replacement(domains, event, desired)
         live = domains.find(desired.name)
         if live is None:
             logger.warning("the domain is gone; it is made again")
     # Else there is no domain yet, most likely. If there is, CreateDomain says so: one call less.
     live = _settle(domains, desired.name, decide, live)
     resource.Data.update(outputs(live, domains.arn(desired.name), domains.reported_shape, domains.shape))
-
-    if old.name not in ("", desired.name) and event.physical_id == desired.name:
-        # The rollback of a replacement that never got as far as an answer.
-        _settle(domains, old.name, lambda live: decision.delete_leftover(event, live), domains.find(old.name))
     return desired.name
 
 
@@ -80,6 +77,17 @@ def delete(event: Event, context: Any) -> str:
         live = domains.find_late(asked.name)
     _settle(domains, name, lambda live: decision.delete(event, live, protection=asked.deletion_protection), live)
     return event.physical_id
+
+
+def _clean_up_after_replacement(domains: Domains, event: Event, desired: Desired) -> None:
+    """Delete what a replacement made that never got as far as an answer: this event rolls it back."""
+    try:
+        name = translate(event.old_properties, domains.shape).name
+    except InvalidPropertiesError:
+        return  # with a mistake in them no call was made
+    if name != desired.name:
+        live = domains.find(name) or domains.find_late(name)
+        _settle(domains, name, lambda live: decision.delete_leftover(event, live), live)
 
 
 def _settle(domains: Domains, name: str, decide: Callable[[Live | None], Plan], live: Live | None) -> Live:

@@ -26,7 +26,8 @@ class Alarm:
     def __init__(self, seconds: float) -> None:
         self.is_armed = True
         signal.signal(signal.SIGALRM, self._ring)
-        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))  # zero would switch it off
+        # Zero would switch it off. It rings again each second, since Python swallows what is raised in a destructor.
+        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001), 1)
 
     def cancel(self) -> None:
         """Never ring again."""

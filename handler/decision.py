@@ -81,11 +81,7 @@ def create_or_update(
     whose = owner(tags, event)
     is_known = event.physical_id == desired.name  # to CloudFormation, as this resource's domain
     if whose is Owner.OWN:
-        # A domain that an earlier, failed Create made. From here on it is this event's, so that a Delete which still
-        # belongs to the earlier Create can't reach it.
-        is_inherited = event.request_type == "Create" or event.failed_create is not None
-        is_made = tags.get(REQUEST_ID) not in (ADOPTED, event.request_id)
-        claimed = claim(event, event.request_id) if is_inherited and is_made else {}
+        claimed = {} if is_known else _claim_again(event, live)
     elif (is_known and whose is Owner.UNOWNED) or (not is_known and desired.adopt_existing):
         claimed = claim(event, ADOPTED)
     elif is_known:
@@ -144,6 +140,21 @@ def delete_leftover(event: Event, live: Live | None) -> Delete | Leave:
     if _is_leftover(event, live):
         return Delete(live["DomainName"])
     return Leave(f"domain {live['DomainName']} isn't an empty one that this resource made")
+
+
+def _claim_again(event: Event, live: Live) -> dict[str, str]:
+    """The claim on an own domain that CloudFormation doesn't know at this event; {} where the tags may stay."""
+    made_by = live["Tags"].get(REQUEST_ID)
+    if made_by in (ADOPTED, event.request_id):
+        return {}
+    if not _is_empty(live):
+        # Retained earlier, or left by a rename. If this event is rolled back, CloudFormation sends a Delete for it, and
+        # nobody can tell that Delete from any other. So its data is protected, as that of any domain taken over.
+        return claim(event, ADOPTED)
+    if event.request_type == "Create" or event.failed_create is not None:
+        # Left by an earlier Create that failed. A Delete which still belongs to that one must not reach it any more.
+        return claim(event, event.request_id)
+    return {}
 
 
 def _is_leftover(event: Event, live: Live) -> bool:

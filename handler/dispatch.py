@@ -111,7 +111,7 @@ class CustomResource(CfnResource):
             self.PhysicalResourceId = self._request.physical_id
 
     def _set_timeout(self) -> None:
-        left = self._context.get_remaining_time_in_millis() / 1000
+        left = min(self._context.get_remaining_time_in_millis() / 1000, self._request.service_timeout)
         if threading.current_thread() is threading.main_thread():
             self._timer = Alarm(left - margin(left))
         else:  # where no signal arrives; Lambda itself runs the function in the main thread

@@ -12,6 +12,7 @@ from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import OperationModel
+from botocore.parsers import ResponseParserError
 
 from handler.deadline import DeadlineReached
 from handler.telemetry import count_throttling, logger
@@ -129,13 +130,19 @@ class Domains:
             raise
         except ClientError as error:
             raise self._in_words(error, name, time.monotonic() - started) from error
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:
             raise ApiError(
                 f"{operation} of domain {name}: no answer from the API for {time.monotonic() - started:.0f} s. "
                 f"Check that the function can reach the endpoint of Customer Profiles, then try again ({error})",
                 unsettled=True,
             ) from error
         response.pop("ResponseMetadata", None)
+        shape = self._operation(operation).output_shape
+        missing = set(shape.required_members if shape else ()) - response.keys()
+        if missing:  # botocore reads any text as an answer with nothing in it, which would be a domain without an owner
+            raise ApiError(
+                f"{operation} of domain {name}: the answer lacks {', '.join(sorted(missing))}", unsettled=True
+            )
         return response
 
     def _in_words(self, error: ClientError, name: str, seconds: float) -> ApiError:

@@ -37,12 +37,13 @@ class Event:
     @property
     def domain_name(self) -> Any:
         """DomainName of ResourceProperties as it came, or None; it need not be a name."""
-        return _domain_name(self.properties)
+        return _property(self.properties, "DomainName")
 
     @property
-    def old_domain_name(self) -> Any:
-        """DomainName of OldResourceProperties as it came, or None; it need not be a name."""
-        return _domain_name(self.old_properties)
+    def service_timeout(self) -> float:
+        """For how many seconds CloudFormation waits for the answer: it gives up, and cleans up, after that."""
+        timeout = str(_property(self.properties, "ServiceTimeout"))
+        return int(timeout) if timeout.isdecimal() and len(timeout) < 9 else 3600
 
     @property
     def failed_create(self) -> str | None:
@@ -85,5 +86,5 @@ def failed_create_id(request_id: str, *, unsettled: bool) -> str:
     return (_UNSETTLED_CREATE if unsettled else _FAILED_CREATE) + request_id
 
 
-def _domain_name(properties: Any) -> Any:
-    return properties.get("DomainName") if isinstance(properties, Mapping) else None
+def _property(properties: Any, name: str) -> Any:
+    return properties.get(name) if isinstance(properties, Mapping) else None

@@ -43,6 +43,7 @@ def end(event: Event, answer: dict[str, Any], seconds: float) -> None:
     logger.append_keys(physical_id=answer["PhysicalResourceId"])
     logger.info("answer", outcome=answer["Status"], duration_ms=round(seconds * 1000))
     metrics.add_dimension("RequestType", event.request_type or "Unknown")
+    metrics.add_dimensions(service=metrics.service)  # once more without the request type, for an alarm on any of them
     metrics.add_metric(answer["Status"], MetricUnit.Count, 1)
     metrics.add_metric("Duration", MetricUnit.Milliseconds, seconds * 1000)
     metrics.flush_metrics()
