@@ -10,6 +10,8 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 TEST := .venv/test/bin
 SAM := .venv/sam/bin
 CHECKED := $(wildcard handler local lint bench tests)
+# The CDK is tried where its own runtime is at hand.
+CDK := $(if $(shell command -v node),.venv/cdk/.complete)
 
 EVENT := create
 # Further flags of sam local invoke, such as --skip-pull-image.
@@ -37,15 +39,15 @@ demo: environments ## a stack's whole life on this machine: create, update, rena
 	@$(TEST)/python -m local.demo
 
 .PHONY: test
-test: environments check ## the whole suite
+test: environments $(CDK) check ## the whole suite
 	$(TEST)/pytest
 
 .PHONY: check
 check: .venv/test/.complete ## formatting, types and templates
-	$(TEST)/ruff check $(CHECKED)
-	$(TEST)/ruff format --check $(CHECKED)
+	$(TEST)/ruff check $(CHECKED) examples
+	$(TEST)/ruff format --check $(CHECKED) examples
 	$(TEST)/mypy $(CHECKED)
-	$(TEST)/cfn-lint template.yaml examples/*.yaml
+	$(TEST)/cfn-lint template.yaml $(shell find examples -name '*.yaml')
 
 .PHONY: standin
 standin: .venv/test/.complete ## the Customer Profiles stand-in for `make invoke`, until Ctrl-C
@@ -68,6 +70,7 @@ locks: ## pin again what the requirements/*.in and handler/requirements.in ask f
 	$(call lock,requirements/test,3.11)
 	$(call lock,requirements/sam,3.11)
 	$(call lock,requirements/engine,3.11)
+	$(call lock,requirements/cdk,3.11)
 
 # $(call lock,FILE,OLDEST PYTHON) makes FILE.txt from FILE.in. No address of a registry gets into it.
 define lock
