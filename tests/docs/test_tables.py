@@ -1,0 +1,85 @@
+"""README.md's tables say what the pinned botocore and the handler say."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+
+from docs.tables import OWN_WORDS, README, described, output_table, property_table, service_model, with_tables
+
+MARKED = """# Title
+<!-- properties: x -->
+a stale row
+<!-- /properties -->
+between
+<!-- outputs: x -->
+<!-- /outputs -->
+end
+"""
+
+
+def test_the_tables_in_the_readme_are_current() -> None:
+    text = README.read_text()
+
+    assert with_tables(text, service_model()) == text, "run `make docs`"
+
+
+def test_the_tables_have_the_properties_with_what_the_api_allows() -> None:
+    rows = property_table(service_model()).splitlines()
+
+    assert any(row.startswith("| `DefaultExpirationDays` | whole number | yes | 1 to 1098 |") for row in rows)
+    assert any(row.startswith("| `Matching.JobSchedule.DayOfTheWeek` | text | yes | `SUNDAY`, ") for row in rows)
+    assert any(row.startswith("| `RuleBasedMatching.MatchingRules[].Rule` | list of text | yes |") for row in rows)
+
+
+def test_a_pattern_with_a_bar_stays_within_its_cell() -> None:
+    rows = property_table(service_model()).splitlines()
+
+    assert {row.replace(r"\|", "").count("|") for row in rows} == {6}
+
+
+def test_the_tables_have_the_outputs_that_the_contract_promises() -> None:
+    table = output_table(service_model())
+
+    names = [
+        *("DomainName", "DomainArn", "CreatedAt", "LastUpdatedAt"),
+        *("Stats.ProfileCount", "Stats.MeteringProfileCount", "Stats.ObjectCount", "Stats.TotalSize"),
+        *("RuleBasedMatching.Status", "DataStore.Readiness.ProgressPercentage", "DataStore.Readiness.Message"),
+    ]
+    assert sorted(line.split("`")[1] for line in table.splitlines()[2:]) == sorted(names)
+
+
+def test_a_property_that_a_newer_model_brings_gets_a_row() -> None:
+    newer = copy.deepcopy(Loader().load_service_model("customer-profiles", "service-2"))
+    newer["shapes"]["Colour"] = {
+        "type": "string",
+        "enum": ["RED", "GREEN"],
+        "documentation": "<p>Its colour. More.</p>",
+    }
+    newer["shapes"]["CreateDomainRequest"]["members"]["Colour"] = {"shape": "Colour"}
+
+    rows = property_table(ServiceModel(newer, "customer-profiles")).splitlines()
+
+    assert "| `Colour` | text |  | `RED`, `GREEN` | Its colour. |" in rows
+
+
+def test_own_words_are_about_something_that_there_is() -> None:
+    assert OWN_WORDS.keys() <= described(service_model())
+
+
+def test_only_what_is_between_the_markers_changes() -> None:
+    text = with_tables(MARKED, service_model())
+
+    assert "a stale row" not in text
+    assert text.startswith("# Title\n<!-- properties: x -->\n")
+    assert "<!-- /properties -->\nbetween\n<!-- outputs: x -->\n" in text
+    assert text.endswith("<!-- /outputs -->\nend\n")
+    assert with_tables(text, service_model()) == text
+
+
+def test_a_readme_without_a_place_for_a_table_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no place for the table: <!-- outputs"):
+        with_tables(MARKED.replace("outputs", "inputs"), service_model())
