@@ -23,8 +23,7 @@ from handler.properties import OWN_PROPERTIES
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
-# Where the model's first sentence doesn't say it: the resource's own properties and attribute, and where it takes more
-# or reports more than the API does.
+# Where the model's first sentence doesn't say it, and for the one attribute that the API doesn't report.
 OWN_WORDS = {
     "DefaultEncryptionKey": "ARN of the KMS key that encrypts the data. Empty: a key of AWS's own.",
     "DeadLetterQueueUrl": "URL of the SQS queue for data that could not be ingested. Empty: none.",
@@ -39,9 +38,6 @@ OWN_WORDS = {
     "DataStore.Enabled": "The flag that enables the data store.",
     "Tags": "A map of tags, or a list of `Key` and `Value` as the native type has them. Three of the number allowed "
     "are the resource's own.",
-    "AdoptExisting": "Take over a domain of that name that exists already. Default: `false`.",
-    "DeletionProtection": "Refuse to delete the domain while it holds profiles or objects. Default: `false`, and "
-    "`true` for a domain that was taken over.",
     "DomainArn": "The domain's ARN, for policies.",
     "RuleBasedMatching.Status": "`PENDING`, `IN_PROGRESS` or `ACTIVE`, while rule-based matching is on.",
     "DataStore.Readiness.ProgressPercentage": "How far the data store is from being ready, roughly.",
@@ -70,7 +66,7 @@ def property_table(model: ServiceModel) -> str:
         (f"`{path}`", _type(member), "yes" if required else "", _allowed(member), _words(path, member))
         for path, member, required in _members(shape)
     ]
-    rows += [(f"`{name}`", _type(member), "", "", OWN_WORDS[name]) for name, member in OWN_PROPERTIES.items()]
+    rows += [(f"`{name}`", _type(member), "", "", member.documentation) for name, member in OWN_PROPERTIES.items()]
     return _table(("property", "type", "required", "allowed", "what it is"), rows)
 
 

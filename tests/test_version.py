@@ -1,4 +1,4 @@
-"""The version stands in template.yaml, for the Serverless Application Repository; the changelog is about the same one."""
+"""The version stands in template.yaml, for the Serverless Application Repository, and the changelog knows it."""
 
 from __future__ import annotations
 
