@@ -22,7 +22,7 @@ from handler.dispatch import CustomResource
 from handler.domains import ApiError, Domains, connect
 from handler.event import Event
 from handler.properties import Desired, InvalidPropertiesError, is_domain_name, translate, translate_leniently
-from handler.stack_tags import stack_tags
+from handler.stack_tags import with_stack_tags
 from handler.telemetry import logger
 
 Live = dict[str, Any]
@@ -44,7 +44,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def create_or_update(event: Event, context: Any) -> str:
     """Make the domain what the template says. Returns its name, the physical id."""
     domains = Domains(_client, _account(event, context))
-    desired = translate(event.properties, domains.shape).with_tags_of_stack(stack_tags(event, domains.shape))
+    desired = with_stack_tags(translate(event.properties, domains.shape), event, domains.shape)
     old = translate_leniently(event.old_properties, domains.shape)
 
     def decide(live: Live | None) -> Plan:

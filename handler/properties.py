@@ -29,7 +29,14 @@ NEEDS = {("ConflictResolvingModel", "SOURCE"): "SourceName"}
 # CloudFormation's own properties of every custom resource.
 IGNORED = frozenset({"ServiceToken", "ServiceTimeout"})
 # What this resource adds to the API's properties, described like them.
-OWN_PROPERTIES = {name: Shape("Boolean", {"type": "boolean"}) for name in ("AdoptExisting", "DeletionProtection")}
+OWN_PROPERTIES = {
+    name: Shape("Boolean", {"type": "boolean", "documentation": documentation})
+    for name, documentation in {
+        "AdoptExisting": "Whether to take over a domain of that name that exists already. Default: false.",
+        "DeletionProtection": "Whether to refuse to delete a domain that holds profiles or objects. Default: false, "
+        "but true for a domain that was taken over.",
+    }.items()
+}
 
 
 class InvalidPropertiesError(ValueError):
@@ -49,10 +56,6 @@ class Desired:
     tags: Mapping[str, str] = field(default_factory=dict)
     adopt_existing: bool = False
     deletion_protection: bool | None = None
-
-    def with_tags_of_stack(self, tags: Mapping[str, str]) -> Desired:
-        """The same with the stack's tags beside the resource's own, which win."""
-        return replace(self, tags={**tags, **self.tags})
 
 
 def translate(properties: Any, shape: StructureShape) -> Desired:
@@ -83,9 +86,13 @@ def is_domain_name(value: Any, shape: StructureShape) -> bool:
     return Walk().value(shape.members["DomainName"], value, ()) is not INVALID
 
 
-def takeable_tags(tags: Mapping[str, str], shape: StructureShape) -> dict[str, str]:
-    """Those tags that the API takes and that the resource doesn't keep for itself."""
-    return _Walk(tags=shape.members["Tags"]).value(shape.members["Tags"], tags, ())  # type: ignore[no-any-return]
+def with_more_tags(desired: Desired, more: Mapping[str, str], shape: StructureShape) -> Desired:
+    """The desired state with more tags, those that the API takes and as many as it takes; the ones it has win."""
+    tags = shape.members["Tags"]
+    takeable = {**_Walk(tags).value(tags, more, ()), **desired.tags}
+    room = _most_tags(tags)
+    chosen = [*desired.tags, *sorted(takeable.keys() - desired.tags.keys())][:room]
+    return replace(desired, tags={key: takeable[key] for key in chosen})
 
 
 def _translate(properties: Any, shape: StructureShape) -> tuple[Desired, list[Problem]]:
@@ -95,15 +102,21 @@ def _translate(properties: Any, shape: StructureShape) -> tuple[Desired, list[Pr
     members = {**shape.members, **OWN_PROPERTIES}
     values = walk.structure(members, shape.required_members, properties, ())
     if values is INVALID:
-        values = {}
+        return Desired(name=""), walk.problems
     desired = Desired(
         name=values.pop("DomainName", ""),
         tags=values.pop("Tags", {}),
         adopt_existing=values.pop("AdoptExisting", False),
-        deletion_protection=values.pop("DeletionProtection", None),
+        # A word that nobody can read protects, until somebody writes another one.
+        deletion_protection=values.pop("DeletionProtection", True if "DeletionProtection" in properties else None),
         settings=values,
     )
     return desired, walk.problems
+
+
+def _most_tags(shape: Shape) -> int:
+    """How many tags of its own a template may have; the resource needs some of the API's number for itself."""
+    return int(shape.metadata["max"]) - len(OWNERSHIP_KEYS)
 
 
 class _Walk(Walk):
@@ -128,9 +141,8 @@ class _Walk(Walk):
         """Convert tags, given as a map or, as the native resource type has them, as a list of Key and Value."""
         if not isinstance(raw, (Mapping, list)):
             return self.wrong(path, f"must be a map of tags, or a list of Key and Value, not {described(raw)}")
-        limit = shape.metadata["max"] - len(OWNERSHIP_KEYS)
-        if len(raw) > limit:
-            self.wrong(path, f"has {len(raw)} tags; at most {limit} are possible beside the resource's own")
+        if len(raw) > _most_tags(shape):
+            self.wrong(path, f"has {len(raw)} tags; at most {_most_tags(shape)} are possible beside the resource's own")
         tags: dict[str, str] = {}
         for at, key, value in self._tag_entries(shape, raw, path):
             if key in OWNERSHIP_KEYS:

@@ -18,9 +18,9 @@ from handler.properties import (
     InvalidPropertiesError,
     default_of,
     is_domain_name,
-    takeable_tags,
     translate,
     translate_leniently,
+    with_more_tags,
 )
 from tests.handler.strategies import (
     Mistake,
@@ -302,8 +302,9 @@ def test_a_mistake_in_tags_is_explained(tags: Any, lines: list[str]) -> None:
 
 def test_tags_of_a_stack_are_taken_as_far_as_the_api_takes_them() -> None:
     of_stack = {"team": "data", "two words": "x", "aws:cloudformation:stack-name": "x", STACK_ID: "x"}
-    assert takeable_tags(of_stack, SHAPE) == {"team": "data"}
-    desired = translate({**LEAST, "Tags": {"team": "own"}}, SHAPE).with_tags_of_stack({"team": "stack", "cost": "1"})
+    assert with_more_tags(Desired("customers"), of_stack, SHAPE).tags == {"team": "data"}
+    own = translate({**LEAST, "Tags": {"team": "own"}}, SHAPE)
+    desired = with_more_tags(own, {"team": "stack", "cost": "1"}, SHAPE)
     assert desired.tags == {"team": "own", "cost": "1"}
 
 
