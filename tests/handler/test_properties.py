@@ -212,6 +212,10 @@ def test_the_resource_s_own_properties_are_off_unless_asked_for() -> None:
     assert (desired.adopt_existing, desired.deletion_protection) == (False, None)
 
 
+def test_a_protection_that_nobody_can_read_protects() -> None:
+    assert translate_leniently({**LEAST, "DeletionProtection": "ture"}, SHAPE).deletion_protection is True
+
+
 @pytest.mark.parametrize("value", ["customers", "a", "x" * 64, "Customers_2-b"])
 def test_a_domain_name_is_known_as_one(value: str) -> None:
     assert is_domain_name(value, SHAPE)
@@ -306,6 +310,12 @@ def test_tags_of_a_stack_are_taken_as_far_as_the_api_takes_them() -> None:
     own = translate({**LEAST, "Tags": {"team": "own"}}, SHAPE)
     desired = with_more_tags(own, {"team": "stack", "cost": "1"}, SHAPE)
     assert desired.tags == {"team": "own", "cost": "1"}
+
+
+def test_tags_of_a_stack_fill_the_room_that_the_resource_s_own_leave() -> None:
+    own = translate({**LEAST, "Tags": tags(45)}, SHAPE)
+    desired = with_more_tags(own, {"a": "1", "b": "2", "c": "3"}, SHAPE)
+    assert desired.tags == {**tags(45), "a": "1", "b": "2"}
 
 
 def test_the_resource_keeps_three_tags_for_itself() -> None:

@@ -1,0 +1,1 @@
+"""What shows a mistake in a template before it is deployed: a JSON Schema and a rule for cfn-lint."""

@@ -1,0 +1,198 @@
+"""A rule for cfn-lint that finds what a deployment of Custom::CustomerProfilesDomain would fail for.
+
+    cfn-lint --append-rules lint/rules template.yaml
+
+It runs the handler's own translation over the properties, as CloudFormation would hand them over: scalars as text,
+conditions played through. What nobody knows before the deployment (Ref, Fn::Sub, dynamic references, ...) is left
+alone. It needs this repository and cfn-lint, nothing else; it may be run from anywhere.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path as File
+from typing import Any
+
+from botocore.model import ShapeResolver
+from cfnlint.rules import CloudFormationLintRule, RuleMatch
+from cfnlint.template import Template
+
+_ROOT = str(File(__file__).resolve().parents[2])
+sys.path.insert(0, _ROOT)  # cfn-lint loads a rule by its file's name, wherever it is
+try:
+    from handler.problems import Path, Problem
+    from handler.properties import InvalidPropertiesError, translate
+finally:
+    sys.path.remove(_ROOT)
+
+_TYPE = "Custom::CustomerProfilesDomain"
+_NOTHING: Any = object()  # what { Ref: AWS::NoValue } stands for
+
+Place = list[Any]  # the steps from the template's root to a value
+
+
+class DomainProperties(CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint has no types
+    """Checks the properties of each Custom::CustomerProfilesDomain as the function behind it does."""
+
+    id = "E9365"  # 9xxx is for rules that are not cfn-lint's own
+    shortdesc = "Properties of Custom::CustomerProfilesDomain"
+    description = "The properties of a Customer Profiles domain have to be what the API takes"
+    tags = ["resources", "customer-profiles"]  # noqa: RUF012 (cfn-lint's own declaration)
+
+    def __init__(self) -> None:
+        super().__init__()
+        # The model that the function was pinned to, not that of the botocore which cfn-lint happens to have.
+        model = json.loads(File(__file__).with_name("model.json").read_text(encoding="utf-8"))
+        self._shape: Any = ShapeResolver(model["shapes"]).get_shape_by_name(model["input"])
+
+    def match(self, cfn: Template) -> list[RuleMatch]:
+        """One match for each problem of each such resource, at its place in the template."""
+        return [
+            RuleMatch(place, text)
+            for logical_id, resource in cfn.get_resources(_TYPE).items()
+            for place, text in self._mistakes(cfn, resource, ["Resources", logical_id])
+        ]
+
+    def _mistakes(self, cfn: Template, resource: Mapping[str, Any], place: Place) -> Iterator[tuple[Place, str]]:
+        seen: list[tuple[Place, str]] = []
+        for conditions in _scenarios(cfn, resource):
+            handed_over = HandedOver(resource.get("Properties", {}), conditions, [*place, "Properties"])
+            for problem in self._problems(handed_over.properties):
+                mistake = (handed_over.place(problem.path), handed_over.explained(problem))
+                if not handed_over.may_be_right(problem) and mistake not in seen:
+                    seen.append(mistake)
+                    yield mistake
+
+    def _problems(self, properties: Any) -> list[Problem]:
+        try:
+            translate(properties, self._shape)
+        except InvalidPropertiesError as error:
+            return error.problems
+        return []
+
+
+class HandedOver:
+    """A resource's properties as CloudFormation would hand them over, and where each value has come from.
+
+    `properties` has None where only the deployment knows the value.
+    """
+
+    def __init__(self, properties: Any, conditions: Mapping[str, bool], place: Place) -> None:
+        self._conditions = conditions
+        self._places: dict[Path, Place] = {}
+        self._unknown: set[Path] = set()
+        self._may_have_others: set[Path] = set()  # lists and maps with more or fewer entries than can be seen
+        self._present: set[Path] = set()
+        self._numbers: dict[Path, str] = {}
+        self.properties = self._value(properties, (), place)
+
+    def place(self, path: Path) -> Place:
+        """Where in the template the value at this path is; for a missing one, where it should be."""
+        known = next(path[:length] for length in range(len(path), -1, -1) if path[:length] in self._places)
+        return [*self._places[known], *path[len(known) :]]
+
+    def explained(self, problem: Problem) -> str:
+        """The problem as the function would word it; with a hint if YAML's reader has made a number of a text."""
+        number = self._numbers.get(problem.path)
+        if number is not None and problem.text.startswith(f"'{number}'"):  # 12:30 without quotes is 750
+            return f"{problem} (YAML takes it for a number; write it in quotes)"
+        return str(problem)
+
+    def may_be_right(self, problem: Problem) -> bool:
+        """Whether the problem may be gone once the template is deployed."""
+        path = problem.path
+        is_missing = path not in self._present
+        return (
+            any(path[:length] in self._unknown for length in range(len(path) + 1))
+            or path in self._may_have_others
+            or (is_missing and path[:-1] in self._may_have_others)
+        )
+
+    def _value(self, node: Any, path: Path, place: Place) -> Any:
+        self._places[path] = place
+        function, argument = _function(node)
+        if function == "Fn::If" and _is_condition(argument, self._conditions):
+            branch = 1 if self._conditions[argument[0]] else 2
+            return self._value(argument[branch], path, [*place, function, branch])
+        if function == "Ref" and argument == "AWS::NoValue":
+            return _NOTHING
+        self._present.add(path)
+        if function or (isinstance(node, str) and "{{resolve:" in node) or isinstance(node, datetime.datetime):
+            self._unknown.add(path)
+            if function == "Fn::If":  # of which one branch may be AWS::NoValue
+                self._may_have_others.add(path[:-1])
+            return None
+        if isinstance(node, Mapping):
+            return self._map(node, path, place)
+        if isinstance(node, list):
+            return self._list(node, path, place)
+        if isinstance(node, (int, float)) and not isinstance(node, bool):
+            self._numbers[path] = as_text(node)
+        return as_text(node)
+
+    def _map(self, node: Mapping[Any, Any], path: Path, place: Place) -> dict[Any, Any]:
+        values = {}
+        for key, item in node.items():
+            name = as_text(key)
+            if isinstance(name, str) and name.startswith("Fn::"):  # Fn::Transform and Fn::ForEach bring entries along
+                self._may_have_others.add(path)
+                continue
+            value = self._value(item, (*path, name), [*place, key])
+            if value is not _NOTHING:
+                values[name] = value
+        return values
+
+    def _list(self, node: list[Any], path: Path, place: Place) -> list[Any]:
+        values: list[Any] = []
+        for index, item in enumerate(node):
+            value = self._value(item, (*path, len(values)), [*place, index])
+            if value is not _NOTHING:
+                values.append(value)
+        return values
+
+
+def as_text(scalar: Any) -> Any:
+    """A scalar as CloudFormation hands it over, as far as YAML's reader has left that to be seen."""
+    if isinstance(scalar, bool):
+        return "true" if scalar else "false"
+    if isinstance(scalar, (int, float)):
+        return repr(scalar)
+    return scalar.isoformat() if isinstance(scalar, datetime.date) else scalar
+
+
+def _function(node: Any) -> tuple[str, Any]:
+    """The intrinsic function that the node is, and its argument; "" for any other node."""
+    if isinstance(node, Mapping) and len(node) == 1:
+        ((name, argument),) = node.items()
+        if isinstance(name, str) and (name == "Ref" or name.startswith("Fn::")):
+            return str(name), argument
+    return "", None
+
+
+def _is_condition(argument: Any, conditions: Mapping[str, bool]) -> bool:
+    is_form = isinstance(argument, list) and len(argument) == 3 and isinstance(argument[0], str)
+    return is_form and argument[0] in conditions
+
+
+def _scenarios(cfn: Template, resource: Mapping[str, Any]) -> list[dict[str, bool]]:
+    """Each way in which the conditions of the resource's properties can turn out; {} if nobody knows."""
+    values = {name: {True, False} for name in _conditions(resource.get("Properties")) if cfn.conditions.get(name)}
+    if not values:
+        return [{}]
+    own_condition = resource.get("Condition")
+    if isinstance(own_condition, str) and cfn.conditions.get(own_condition):
+        values[own_condition] = {True}
+    return list(cfn.conditions.build_scenarios(values)) or [{}]
+
+
+def _conditions(node: Any) -> Iterator[str]:
+    """The names of the conditions that Fn::Ifs in the node ask for."""
+    function, argument = _function(node)
+    if function == "Fn::If" and isinstance(argument, list) and argument and isinstance(argument[0], str):
+        yield argument[0]
+    children = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
+    for child in children:
+        yield from _conditions(child)

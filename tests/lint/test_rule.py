@@ -1,0 +1,411 @@
+"""cfn-lint's rule finds in a template what its deployment would fail for, at its line, and nothing else."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.decode import decode_str
+from cfnlint.template import Template
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handler.properties import InvalidPropertiesError, translate
+from lint.rules.domain_properties import DomainProperties, as_text
+from tests.handler.strategies import (
+    Mistake,
+    as_cloudformation_writes,
+    as_native_tags,
+    create_domain_shape,
+    domains,
+    json_values,
+    mistakes,
+)
+
+ROOT = Path(__file__).parents[2]
+RULE = "E9365"
+SHAPE = create_domain_shape()
+
+# A mark in a template's line: the rule has to report exactly this there. In front of each template is the head below.
+MARK = "  # <- "
+HEAD = """\
+Parameters:
+  Name: {Type: String, Default: not a name}
+  Days: {Type: Number, Default: 99999}
+  Stage: {Type: String, AllowedValues: [test, production]}
+Conditions:
+  IsTest: !Equals [!Ref Stage, test]
+  IsProduction: !Not [!Condition IsTest]
+Resources:
+  Topic: {Type: AWS::SNS::Topic}
+"""
+TEMPLATES = {
+    "nothing is wrong": """
+  Domain:
+    Type: Custom::CustomerProfilesDomain
+    Properties:
+      ServiceToken: !ImportValue provider-ServiceToken
+      ServiceTimeout: 300
+      DomainName: customers
+      DefaultExpirationDays: 366
+      AdoptExisting: yes
+      Matching:
+        Enabled: true
+        JobSchedule: {DayOfTheWeek: SUNDAY, Time: "12:30"}
+        AutoMerging:
+          Enabled: "TRUE"
+          MinAllowedConfidenceScoreForMerging: 0.5
+          Consolidation:
+            MatchingAttributesList: [[EmailAddress, LastName]]
+      Tags: {CostCentre: 4711, Since: 2024-01-01, Weight: 0.5, Internal: false}
+""",
+    "what only the deployment knows is left alone": """
+  Domain:
+    Type: Custom::CustomerProfilesDomain
+    Properties:
+      ServiceToken: !ImportValue provider-ServiceToken
+      DomainName: !Ref Name
+      DefaultExpirationDays: !Ref Days
+      DefaultEncryptionKey: !GetAtt Topic.TopicArn
+      DeadLetterQueueUrl: !Sub "${Topic.TopicName}"
+      AdoptExisting: "{{resolve:ssm:adopt}}"
+      DataStore: {Enabled: !Select [0, [maybe]]}
+      Matching:
+        Enabled: !ImportValue matching
+        AutoMerging:
+          Enabled: true
+          ConflictResolution: {ConflictResolvingModel: !Ref Name}
+          Consolidation:
+            MatchingAttributesList: !Split [",", !Ref Name]
+        Fn::Transform: {Name: SomeMacro}
+      RuleBasedMatching:
+        Fn::Transform: {Name: SomeMacro}
+      Tags:
+        - {Key: !Ref Name, Value: !Ref Name}
+        - {Key: !Ref Name, Value: x}
+        - !If [IsTest, {Key: a, Value: b}, !Ref AWS::NoValue]
+""",
+    "other types are left alone": """
+  Other:
+    Type: AWS::CloudFormation::CustomResource
+    Properties: {ServiceToken: !ImportValue provider-ServiceToken, DomainName: not a name}
+  Another:
+    Type: Custom::CustomerProfilesDomains
+    Properties: {ServiceToken: !ImportValue provider-ServiceToken, DomainName: not a name}
+""",
+    "each mistake at its own line": """
+  Domain:
+    Type: Custom::CustomerProfilesDomain
+    Properties:
+      ServiceToken: !ImportValue provider-ServiceToken
+      DomainName: not a name  # <- DomainName: 'not a name' does not match ^[a-zA-Z0-9_-]+$
+      DefaultExpirationDays: 30.5  # <- DefaultExpirationDays: must be a whole number, not '30.5'
+      AdoptExisting: 1  # <- AdoptExisting: must be true or false, not '1'
+      DataStorage:  # <- DataStorage: is not a property here; did you mean DataStore?
+        Enabled: true
+      Matching:  # <- Matching.Enabled: is missing; it is required
+        JobSchedule:
+          DayOfTheWeek: Friday  # <- Matching.JobSchedule.DayOfTheWeek: 'Friday' is not one of SUNDAY, MONDAY, \
+TUESDAY, WEDNESDAY, THURSDAY, FRIDAY, SATURDAY; did you mean FRIDAY?
+          Time: 12:30  # <- Matching.JobSchedule.Time: '750' does not match \
+^([0-9]|0[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$ (YAML takes it for a number; write it in quotes)
+        AutoMerging:
+          Enabled: perhaps  # <- Matching.AutoMerging.Enabled: must be true or false, not 'perhaps'
+          MinAllowedConfidenceScoreForMerging: 1.5  # <- Matching.AutoMerging.MinAllowedConfidenceScoreForMerging: \
+is 1.5; 0.0 to 1.0 is allowed
+          ConflictResolution:  # <- Matching.AutoMerging.ConflictResolution.SourceName: is missing; \
+ConflictResolvingModel: SOURCE needs it
+            ConflictResolvingModel: SOURCE
+          Consolidation:
+            MatchingAttributesList:
+              - - EmailAddress
+                - ""  # <- Matching.AutoMerging.Consolidation.MatchingAttributesList[0][1]: '' has 0 characters; \
+1 to 255 is allowed
+              - LastName  # <- Matching.AutoMerging.Consolidation.MatchingAttributesList[1]: must be a list, not \
+'LastName'
+      Tags:
+        - Key: team
+          Value: data
+        - Key: team  # <- Tags[1].Key: names the tag 'team' a second time
+          Value: data
+        - Key: cloudformation:stack-id  # <- Tags[2].Key: is a tag that the resource keeps for itself; choose \
+another key
+          Value: mine
+""",
+    "each branch of a condition": """
+  Domain:
+    Type: Custom::CustomerProfilesDomain
+    Properties:
+      ServiceToken: !ImportValue provider-ServiceToken
+      DomainName: customers
+      DefaultExpirationDays: !If [IsTest, 0, !If [IsProduction, 366, 5000]]  # <- DefaultExpirationDays: is 0; \
+1 to 1098 is allowed
+      Matching:
+        Fn::If:
+          - IsTest
+          - Enabled: maybe  # <- Matching.Enabled: must be true or false, not 'maybe'
+          - AutoMerging: {Enabled: true}
+            Enabled: false
+      RuleBasedMatching:
+        Enabled: !If [IsTest, true, !Ref AWS::NoValue]  # <- RuleBasedMatching.Enabled: is missing; it is required
+      DataStore:
+        Fn::If: [NoSuchCondition, 1, 2]
+      Tags:
+        - {Key: a, Value: b}
+        - !If [IsTest, {Key: a, Value: b}, !Ref AWS::NoValue]  # <- Tags[1].Key: names the tag 'a' a second time
+  OnlyInTest:
+    Type: Custom::CustomerProfilesDomain
+    Condition: IsTest
+    Properties:
+      ServiceToken: !ImportValue provider-ServiceToken
+      DomainName: !If [IsTest, customers, never asked for]
+      DefaultExpirationDays: 366
+""",
+    "properties that are none": """
+  Without:  # <- DomainName: is missing; it is required  # <- DefaultExpirationDays: is missing; it is required
+    Type: Custom::CustomerProfilesDomain
+  List:
+    Type: Custom::CustomerProfilesDomain
+    Properties: [DomainName]  # <- Properties: must be a map of properties, not a list
+""",
+    "what a loop makes": """
+  Fn::ForEach::Domains:
+    - Each
+    - [some, other]
+    - Domain${Each}:
+        Type: Custom::CustomerProfilesDomain
+        Properties:
+          ServiceToken: !ImportValue provider-ServiceToken
+          DomainName: !Sub "${Each} domain"  # <- DomainName: 'some domain' does not match ^[a-zA-Z0-9_-]+$  \
+# <- DomainName: 'other domain' does not match ^[a-zA-Z0-9_-]+$
+          DefaultExpirationDays: never  # <- DefaultExpirationDays: must be a whole number, not 'never'
+Transform: AWS::LanguageExtensions
+""",
+    "a template for SAM": """
+  Domain:
+    Type: Custom::CustomerProfilesDomain
+    Properties:
+      ServiceToken: !ImportValue provider-ServiceToken
+      DomainName: customers
+      DefaultExpirationDays: never  # <- DefaultExpirationDays: must be a whole number, not 'never'
+Transform: AWS::Serverless-2016-10-31
+""",
+}
+
+
+def run_cfn_lint(program: Path, templates: list[Path], cwd: Path, rules: Path) -> list[dict[str, Any]]:
+    """What the real cfn-lint reports, run in a folder of its own with nothing of ours in its environment."""
+    done = subprocess.run(
+        [program, "--append-rules", rules, "--format", "json", "--", *templates],
+        cwd=cwd,
+        env={"PATH": os.environ["PATH"], "HOME": str(cwd), "AWS_DEFAULT_REGION": "eu-west-1"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert not done.stderr, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    assert not [match for match in found if match["Rule"]["Id"] == "E0002"], "a rule raised an error"
+    return found
+
+
+@pytest.fixture(scope="module")
+def template_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("templates")
+    files = {name: folder / f"{number}.yaml" for number, name in enumerate(TEMPLATES)}
+    for name, path in files.items():
+        path.write_text(HEAD + TEMPLATES[name].removeprefix("\n"))
+    return files
+
+
+@pytest.fixture(scope="module")
+def found(template_files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    program = ROOT / ".venv" / "test" / "bin" / "cfn-lint"
+    program = program if program.exists() else Path(str(shutil.which("cfn-lint")))
+    return run_cfn_lint(program, [*template_files.values()], tmp_path_factory.mktemp("elsewhere"), ROOT / "lint/rules")
+
+
+def reported(found: list[dict[str, Any]], path: Path) -> list[tuple[int, str]]:
+    """The lines and texts that the rule has for a template."""
+    return sorted(
+        (match["Location"]["Start"]["LineNumber"], match["Message"])
+        for match in found
+        if match["Rule"]["Id"] == RULE and match["Filename"] == str(path)
+    )
+
+
+def marked(path: Path) -> list[tuple[int, str]]:
+    lines = enumerate(path.read_text().splitlines(), start=1)
+    return sorted((number, text) for number, line in lines for text in line.split(MARK)[1:])
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_cfn_lint_reports_each_mistake_at_its_line_and_nothing_else(
+    name: str, found: list[dict[str, Any]], template_files: dict[str, Path]
+) -> None:
+    path = template_files[name]
+    # What a loop makes is there once for each turn of it.
+    assert sorted(set(reported(found, path))) == marked(path)
+    assert bool(marked(path)) == (RULE in {match["Rule"]["Id"] for match in found if match["Filename"] == str(path)})
+
+
+def test_the_texts_are_those_that_the_deployment_would_fail_with(
+    found: list[dict[str, Any]], template_files: dict[str, Path]
+) -> None:
+    with pytest.raises(InvalidPropertiesError) as caught:
+        translate({"DomainName": "customers", "DefaultExpirationDays": "never"}, SHAPE)
+    assert [text for _, text in reported(found, template_files["a template for SAM"])] == [str(caught.value)]
+
+
+def test_the_rule_works_in_a_checkout_alone_with_another_botocore(
+    template_files: dict[str, Path], found: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    program = ROOT / ".venv" / "sam" / "bin" / "cfn-lint"
+    if not program.exists():
+        pytest.skip("there is no .venv/sam; make environments")
+    for folder in ("handler", "lint"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    path = template_files["each mistake at its own line"]
+    assert reported(run_cfn_lint(program, [path], Path("/"), tmp_path / "lint/rules"), path) == reported(found, path)
+
+
+# The rule in this process, over any template
+
+
+def problems_of(properties: Any, **resource: Any) -> list[tuple[list[Any], str]]:
+    """The rule's matches for a resource: the path within its properties, the text."""
+    template: dict[str, Any] = {
+        "Conditions": {"IsTest": {"Fn::Equals": [{"Ref": "AWS::Region"}, "eu-west-1"]}},
+        "Resources": {"Domain": {"Type": "Custom::CustomerProfilesDomain", "Properties": properties, **resource}},
+    }
+    matches = DomainProperties().match(Template("template.yaml", template))
+    assert all(match.path[:3] == ["Resources", "Domain", "Properties"] for match in matches)
+    return [(match.path[3:], match.message) for match in matches]
+
+
+def as_text_all(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {as_text(key): as_text_all(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_text_all(item) for item in value]
+    return as_text(value)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if path:
+        yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, item in items:
+        yield from places(item, (*path, step))
+
+
+def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    """The value with another one at the path; `new` is made from what is there."""
+    if not path:
+        return new(value)
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = replaced(value[path[0]], path[1:], new)
+    return copy
+
+
+def has_functions(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(str(key).startswith(("Fn::", "Ref")) or has_functions(item) for key, item in value.items())
+    if isinstance(value, list):
+        return any(map(has_functions, value))
+    return isinstance(value, str) and "{{resolve:" in value
+
+
+FUNCTIONS = [{"Ref": "X"}, {"Fn::GetAtt": ["X", "Y"]}, {"Fn::Sub": "${X}"}, {"Fn::If": ["None", 1, 2]}]
+UNKNOWN = st.sampled_from([*FUNCTIONS, "{{resolve:ssm:x}}", "a{{resolve:secretsmanager:x}}b", {"Fn::Transform": {}}])
+
+
+@given(domains(), st.data(), st.booleans())
+@settings(deadline=None, max_examples=50)
+def test_nothing_is_reported_for_a_valid_template(request: Any, data: st.DataObject, native_tags: bool) -> None:
+    if native_tags and "Tags" in request:
+        request = {**request, "Tags": as_native_tags(request["Tags"])}
+    properties = data.draw(as_cloudformation_writes(request))
+    assert problems_of(properties) == []
+    # ... nor with anything that nobody knows yet in the place of one of its values.
+    path = data.draw(st.sampled_from([*places(properties)]))
+    assert problems_of(replaced(properties, path, lambda _: data.draw(UNKNOWN))) == []
+
+
+@given(mistakes().filter(lambda mistake: not has_functions(mistake.properties)), st.data())
+@settings(deadline=None, max_examples=100)
+def test_a_mistake_is_reported_as_the_function_would(mistake: Mistake, data: st.DataObject) -> None:
+    try:
+        translate(as_text_all(mistake.properties), SHAPE)
+        expected = []  # written as text it is none: a number for a text, say
+    except InvalidPropertiesError as error:
+        expected = [(list(problem.path), str(problem)) for problem in error.problems]
+    found = problems_of(mistake.properties)
+    hint = " (YAML takes it for a number; write it in quotes)"
+    assert [(path, text.removesuffix(hint)) for path, text in found] == expected
+    # ... and in whatever branch it is.
+    path = data.draw(st.sampled_from([*places(mistake.properties)]))
+    branches = data.draw(st.sampled_from([(True, True), (True, False), (False, True)]))
+    within = replaced(
+        mistake.properties,
+        path,
+        lambda value: {"Fn::If": ["IsTest", *(value if is_there else {"Ref": "X"} for is_there in branches)]},
+    )
+    assert {text for _, text in problems_of(within)} == {text for _, text in found}
+
+
+odd_nodes = st.recursive(
+    json_values | UNKNOWN | st.dates() | st.datetimes(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["Ref", "Fn::If", "Fn::ForEach::X", "Key", "Enabled", "Tags", "", 1]), inner)
+        | st.builds(lambda *branches: {"Fn::If": ["IsTest", *branches]}, inner, inner)
+    ),
+    max_leaves=10,
+)
+
+
+@given(odd_nodes | st.dictionaries(st.sampled_from([*SHAPE.members]), odd_nodes), odd_nodes)
+@settings(deadline=None)
+def test_no_template_makes_the_rule_raise(properties: Any, condition: Any) -> None:
+    problems_of(properties)
+    problems_of(properties, Condition=condition)
+
+
+@given(mistakes())
+@settings(deadline=None, max_examples=30)
+def test_each_match_has_a_place_in_the_file(mistake: Mistake) -> None:
+    text = json.dumps(
+        {"Resources": {"Domain": {"Type": "Custom::CustomerProfilesDomain", "Properties": mistake.properties}}},
+        indent=1,
+    )
+    template, errors = decode_str(text)
+    if template is None or errors:
+        return  # nothing that cfn-lint can read
+    rule = DomainProperties()
+    for match in rule.matchall("template.json", Template("template.json", template)):
+        assert 4 <= match.linenumber <= len(text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("scalar", "text"),
+    [
+        (True, "true"),
+        (False, "false"),
+        (30, "30"),
+        (0.5, "0.5"),
+        (datetime.date(2024, 1, 31), "2024-01-31"),
+        ("yes", "yes"),
+        (None, None),
+    ],
+)
+def test_a_scalar_is_handed_over_as_cloudformation_would(scalar: Any, text: Any) -> None:
+    assert as_text(scalar) == text
