@@ -1,0 +1,1 @@
+"""Measures how quick, small and patient the function is, beside what one would write instead."""

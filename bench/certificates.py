@@ -1,0 +1,72 @@
+"""A certificate authority for one run: its servers' certificate, and the bundle with which a function trusts them."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import botocore
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """Where they are. `bundle` has the public authorities too, as many as Lambda's has: reading them takes its time."""
+
+    server: Path
+    bundle: Path
+
+    def server_context(self) -> ssl.SSLContext:
+        """What a server needs to show its certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.server)
+        return context
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables by which boto3, Python and requests find the bundle."""
+        return dict.fromkeys(("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(self.bundle))
+
+
+def make_certificates(folder: Path) -> Certificates:
+    """Make an authority, and a certificate of it for 127.0.0.1, good for a day."""
+    authority_key = ec.generate_private_key(ec.SECP256R1())
+    authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority of one run")])
+    authority = (
+        _certificate(authority_name, authority_name, authority_key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(authority_key, hashes.SHA256())
+    )
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = (
+        _certificate(x509.Name([]), authority_name, key.public_key())
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=True)
+        .sign(authority_key, hashes.SHA256())
+    )
+    server, bundle = folder / "server.pem", folder / "bundle.pem"
+    server.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    public = Path(botocore.__file__).with_name("cacert.pem")
+    bundle.write_bytes(public.read_bytes() + authority.public_bytes(serialization.Encoding.PEM))
+    return Certificates(server, bundle)
+
+
+def _certificate(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_after(now + datetime.timedelta(days=1))
+    )

@@ -1,0 +1,215 @@
+"""What a function talks to: the Customer Profiles API and CloudFormation's response URLs, both over TLS.
+
+They are as light as can be, and in a process of their own, so that the times measured are the function's. The API only
+remembers domains; what it is strict about is its limit of calls a second. The stand-in that checks like the real API,
+local/customerprofiles/, takes more time for a call than a function does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import ssl
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from bench.certificates import Certificates
+
+Reply = tuple[int, dict[str, Any] | None, str]  # status, body, type of the error
+
+
+@dataclass
+class Seen:
+    """What arrived since it was last asked for."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    throttled: int = 0
+    # RequestId: the answer, and when it was there (time.monotonic, which all processes share).
+    answers: dict[str, tuple[dict[str, Any], float]] = field(default_factory=dict)
+
+
+class Endpoints:
+    """Both endpoints, in a process of their own.
+
+    with Endpoints(certificates) as endpoints:
+        runtime = Runtime(..., environment=endpoints.environment)
+        runtime.invoke({"ResponseURL": endpoints.response_url, ...})
+        endpoints.seen().answers
+    """
+
+    def __init__(self, certificates: Certificates) -> None:
+        self._certificates = certificates
+
+    def __enter__(self) -> Endpoints:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(self._certificates, theirs), daemon=True)
+        self._process.start()
+        api_port, answers_port = self._pipe.recv()
+        self.api_url = f"https://127.0.0.1:{api_port}"
+        self.response_url = f"https://127.0.0.1:{answers_port}/answer?X-Amz-Signature=secret"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.join()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables by which a function finds the API, and trusts it."""
+        return {"AWS_ENDPOINT_URL_CUSTOMER_PROFILES": self.api_url, **self._certificates.environment}
+
+    def limit(self, calls_per_second: float | None) -> None:
+        """From now on take so many calls a second; None for any number. Forget all domains, and all that was seen."""
+        self._pipe.send(calls_per_second)
+        self._pipe.recv()
+
+    def seen(self) -> Seen:
+        """What arrived since it was last asked for."""
+        self._pipe.send("seen")
+        seen: Seen = self._pipe.recv()
+        return seen
+
+
+class _Limit:
+    """A token bucket, as AWS throttles: it fills at the rate of the limit, up to a second's worth."""
+
+    def __init__(self, rate: float | None) -> None:
+        self._rate = rate
+        self._tokens, self._then = rate or 0, time.monotonic()
+
+    def takes_another(self) -> bool:
+        if self._rate is None:
+            return True
+        now = time.monotonic()
+        self._tokens = min(self._rate, self._tokens + (now - self._then) * self._rate)
+        self._then = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class _State:
+    def __init__(self) -> None:
+        self.seen = Seen()
+        self.domains: dict[str, dict[str, Any]] = {}
+        self.limit = _Limit(None)
+
+    def answer(self, method: str, target: str, body: bytes) -> Reply:
+        answer = json.loads(body)
+        self.seen.answers[answer["RequestId"]] = answer, time.monotonic()
+        return 200, None, ""
+
+    def api(self, method: str, target: str, body: bytes) -> Reply:
+        url = urlsplit(target)
+        kind, _, rest = url.path.removeprefix("/").partition("/")
+        name = unquote(rest).rpartition("/")[2]
+        operation = _OPERATIONS[method, kind]
+        if not self.limit.takes_another():
+            self.seen.throttled += 1
+            return 429, {"Message": "Rate exceeded"}, "ThrottlingException"
+        self.seen.calls[operation] += 1
+        domain = self.domains.get(name)
+        if operation == "CreateDomain":
+            if domain is not None:
+                return 400, {"Message": f"Domain {name} already exists"}, "BadRequestException"
+            now = int(time.time())
+            domain = {"DomainName": name, "CreatedAt": now, "LastUpdatedAt": now, **json.loads(body)}
+            self.domains[name] = domain
+            return 200, domain, ""
+        if domain is None:
+            return 404, {"Message": f"Domain {name} does not exist"}, "ResourceNotFoundException"
+        return 200, self._change(operation, name, domain, json.loads(body or b"{}"), parse_qs(url.query)), ""
+
+    def _change(
+        self, operation: str, name: str, domain: dict[str, Any], asked: dict[str, Any], query: dict[str, list[str]]
+    ) -> dict[str, Any]:
+        if operation == "DeleteDomain":
+            del self.domains[name]
+            return {"Message": "deleted"}
+        if operation == "UpdateDomain":
+            domain |= asked
+        elif operation == "TagResource":
+            domain["Tags"] = {**domain.get("Tags", {}), **asked["tags"]}
+        elif operation == "UntagResource":
+            domain["Tags"] = {k: v for k, v in domain["Tags"].items() if k not in query["tagKeys"]}
+        return domain
+
+
+_OPERATIONS = {
+    ("POST", "domains"): "CreateDomain",
+    ("GET", "domains"): "GetDomain",
+    ("PUT", "domains"): "UpdateDomain",
+    ("DELETE", "domains"): "DeleteDomain",
+    ("POST", "tags"): "TagResource",
+    ("DELETE", "tags"): "UntagResource",
+}
+
+
+class _Connection(asyncio.Protocol):
+    """HTTP/1.1 with kept-open connections, and not more of it than a function's clients use."""
+
+    def __init__(self, reply: Callable[[str, str, bytes], Reply]) -> None:
+        self._reply = reply
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        while (end := self._received.find(b"\r\n\r\n")) >= 0:
+            first, *headers = self._received[:end].decode("latin-1").split("\r\n")
+            length = next((int(line[15:]) for line in headers if line.lower().startswith("content-length:")), 0)
+            body = self._received[end + 4 : end + 4 + length]
+            if len(body) < length:
+                return
+            self._received = self._received[end + 4 + length :]
+            method, target, _ = first.split(" ")
+            self._send(*self._reply(method, target, body))
+
+    def _send(self, status: int, content: dict[str, Any] | None, error: str) -> None:
+        body = b"" if content is None else json.dumps(content).encode()
+        self._transport.write(
+            b"HTTP/1.1 %d -\r\nContent-Type: application/json\r\nx-amzn-ErrorType: %s\r\nContent-Length: %d\r\n\r\n%s"
+            % (status, error.encode(), len(body), body)
+        )
+
+
+def _serve(certificates: Certificates, pipe: Connection) -> None:
+    asyncio.run(_serve_until_killed(certificates.server_context(), pipe))
+
+
+async def _serve_until_killed(context: ssl.SSLContext, pipe: Connection) -> None:
+    state = _State()
+    loop = asyncio.get_running_loop()
+    api = await loop.create_server(lambda: _Connection(state.api), "127.0.0.1", 0, ssl=context)
+    answers = await loop.create_server(lambda: _Connection(state.answer), "127.0.0.1", 0, ssl=context)
+
+    def obey() -> None:
+        try:
+            wish = pipe.recv()
+        except EOFError:  # whoever started this is gone
+            loop.stop()
+            return
+        if wish != "seen":
+            state.domains.clear()
+            state.limit = _Limit(wish)
+        pipe.send(state.seen)
+        state.seen = Seen()
+
+    loop.add_reader(pipe.fileno(), obey)
+    pipe.send([server.sockets[0].getsockname()[1] for server in (api, answers)])
+    async with api, answers:
+        await asyncio.gather(api.serve_forever(), answers.serve_forever())

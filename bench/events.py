@@ -1,0 +1,42 @@
+"""CloudFormation's requests, as small as they come."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+ACCOUNT = "123456789012"
+STACK = f"arn:aws:cloudformation:eu-west-1:{ACCOUNT}:stack/stack/00000000-0000-0000-0000-000000000000"
+
+
+def create(response_url: str, name: str, **properties: Any) -> dict[str, Any]:
+    """A Create of a domain; CloudFormation hands scalars over as strings."""
+    return {
+        "RequestType": "Create",
+        "ResponseURL": response_url,
+        "StackId": STACK,
+        "RequestId": str(uuid.uuid4()),
+        "ResourceType": "Custom::CustomerProfilesDomain",
+        "LogicalResourceId": "Domain",
+        "ResourceProperties": {"DomainName": name, "DefaultExpirationDays": "366", **properties},
+    }
+
+
+def update(response_url: str, old: dict[str, Any], name: str, **properties: Any) -> dict[str, Any]:
+    """An Update of what the request `old` made."""
+    return {
+        **create(response_url, name, **properties),
+        "RequestType": "Update",
+        "PhysicalResourceId": old["ResourceProperties"]["DomainName"],
+        "OldResourceProperties": old["ResourceProperties"],
+    }
+
+
+def delete(response_url: str, old: dict[str, Any]) -> dict[str, Any]:
+    """A Delete of what the request `old` made."""
+    return {
+        **create(response_url, old["ResourceProperties"]["DomainName"]),
+        "RequestType": "Delete",
+        "PhysicalResourceId": old["ResourceProperties"]["DomainName"],
+        "ResourceProperties": old["ResourceProperties"],
+    }

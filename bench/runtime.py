@@ -1,0 +1,195 @@
+"""Runs a built function in Lambda's own runtime, on this machine and without Docker.
+
+Lambda's Runtime Interface Emulator is inside the package aws-sam-cli, its runtime client is the package awslambdaric;
+the environment .venv/sam has both. The function gets the environment variables that Lambda sets, its artifact, the
+runtime client and Python's own library, and nothing else of this machine's Python.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.client
+import json
+import os
+import platform
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+SAM_PYTHON = Path(__file__).resolve().parents[1] / ".venv" / "sam" / "bin" / "python"
+
+# What the runtime client consists of, as modules to import.
+_CLIENT = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
+
+_FIND = """
+import importlib.util, json, sys
+found = {name: importlib.util.find_spec(name) for name in sys.argv[1:]}
+print(json.dumps({name: spec and spec.origin for name, spec in found.items()}))
+"""
+
+
+class RuntimeMissingError(Exception):
+    """The emulator or the runtime client is not where it should be."""
+
+
+class Runtime:
+    """An execution environment of a function, as Lambda would have it: cold until the first event, then warm.
+
+    with Runtime(artifact, "handler.app.lambda_handler", environment={"POWERTOOLS_LOG_LEVEL": "DEBUG"}) as runtime:
+        answer = runtime.invoke({"RequestType": "Create", ...})
+        assert "..." in runtime.log
+    """
+
+    def __init__(
+        self,
+        artifact: Path,
+        handler: str,
+        *,
+        environment: Mapping[str, str] | None = None,
+        seconds: int = 300,
+        python: Path = SAM_PYTHON,
+    ) -> None:
+        """`seconds` is the function's timeout, `python` an interpreter that can import awslambdaric."""
+        self._directory = tempfile.TemporaryDirectory(prefix="runtime-")
+        folder = Path(self._directory.name)
+        client = folder / "client"
+        client.mkdir()
+        for origin in _origins(python)["client"]:
+            (client / origin.name).symlink_to(origin)
+        self._port, api_port = _free_port(), _free_port()
+        self._command = [
+            *(str(_origins(python)["emulator"][0]), f"--runtime-interface-emulator-address=127.0.0.1:{self._port}"),
+            f"--runtime-api-address=127.0.0.1:{api_port}",
+            # Without site-packages: those of this environment have a boto3 of their own.
+            *(str(python), "-S", "-m", "awslambdaric", handler),
+        ]
+        self._artifact = artifact
+        self._environment = {
+            **_lambda_environment(artifact, handler, seconds),
+            "PYTHONPATH": os.pathsep.join([str(artifact), str(client)]),
+            **(environment or {}),
+        }
+        self._log = folder / "log"
+        self._emulator: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Runtime:
+        with self._log.open("wb") as log:
+            self._emulator = subprocess.Popen(
+                self._command,
+                cwd=self._artifact,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 10
+        while True:
+            with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", self._port)):
+                return self
+            if self._emulator.poll() is not None or time.monotonic() > deadline:
+                self.__exit__(None, None, None)
+                raise RuntimeMissingError(f"Lambda's emulator didn't start:\n{self.log}")
+            time.sleep(0.002)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._emulator is not None:
+            processes = [self._emulator.pid, *_children(self._emulator.pid)]
+            for process in processes:  # each has a session of its own
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            self._emulator.wait()
+        if kind is None:
+            self._directory.cleanup()
+
+    def invoke(self, event: Mapping[str, Any], *, patience: float = 330) -> Any:
+        """Hand an event over and wait. Returns what the function returned, or the error that Lambda would report."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=patience)
+        with contextlib.closing(connection):
+            connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(event))
+            body = connection.getresponse().read()
+        try:
+            return json.loads(body)
+        except ValueError:  # a timeout is reported as plain text
+            return body.decode()
+
+    @property
+    def log(self) -> str:
+        """All that the function and the emulator wrote."""
+        return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+
+    @property
+    def peak_memory(self) -> int:
+        """The most memory that the function's process has held, in KiB; 0 while there is none."""
+        assert self._emulator
+        for process in _children(self._emulator.pid):
+            for line in Path(f"/proc/{process}/status").read_text().splitlines():
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1])
+        return 0
+
+
+def _lambda_environment(artifact: Path, handler: str, seconds: int) -> dict[str, str]:
+    """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"""
+    return {
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "AWS_SESSION_TOKEN": "token",
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{platform.python_version_tuple()[0]}.13",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+        "AWS_LAMBDA_FUNCTION_NAME": "function",
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(seconds),
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/function",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "2026/01/01/[$LATEST]0123456789abcdef0123456789abcdef",
+        "LAMBDA_TASK_ROOT": str(artifact),
+        "_HANDLER": handler,
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        # Lambda's file system is read-only: no run finds the bytecode that an earlier one has left.
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+@functools.cache
+def _origins(python: Path) -> dict[str, list[Path]]:
+    try:
+        command = [str(python), "-c", _FIND, "samcli", *_CLIENT]
+        found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise RuntimeMissingError(f"{python} can't be run; `make environments` makes it ({error})") from error
+    missing = [name for name, origin in found.items() if not origin]
+    if missing:
+        raise RuntimeMissingError(f"{python} has no {', '.join(missing)}; `make environments` makes one that has")
+    machine = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+    origins = {name: Path(origin) for name, origin in found.items()}
+    return {
+        "emulator": [origins["samcli"].parent / "local" / "rapid" / f"aws-lambda-rie-{machine}"],
+        "client": [o.parent if o.name == "__init__.py" else o for o in map(origins.__getitem__, _CLIENT)],
+    }
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _children(process: int) -> list[int]:
+    children: list[int] = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            children += map(int, (thread / "children").read_text().split())
+    return children

@@ -1,0 +1,64 @@
+"""From the event to the answer, cold and warm, of all contenders in turn: the machine's moods meet them all alike."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from bench import events
+from bench.contenders import Contender
+from bench.endpoints import Endpoints
+from bench.runtime import Runtime
+
+
+@dataclass
+class Times:
+    """What was measured of a contender, in milliseconds and MiB."""
+
+    cold: list[float] = field(default_factory=list)
+    warm: list[float] = field(default_factory=list)
+    memory: list[float] = field(default_factory=list)
+
+    def __iadd__(self, other: Times) -> Times:
+        self.cold += other.cold
+        self.warm += other.warm
+        self.memory += other.memory
+        return self
+
+
+def measure(
+    contenders: Sequence[Contender], endpoints: Endpoints, python: Path, *, rounds: int, warm_events: int
+) -> dict[str, Times]:
+    """Measure Creates; in each round every contender is started once."""
+    times = {contender.name: Times() for contender in contenders}
+    for number in range(rounds + 1):
+        for contender in contenders:
+            measured = _one_environment(contender, endpoints, python, warm_events)
+            if number > 0:  # the first round brings the files into memory
+                times[contender.name] += measured
+    return times
+
+
+def _one_environment(contender: Contender, endpoints: Endpoints, python: Path, warm_events: int) -> Times:
+    endpoints.limit(None)
+    with Runtime(contender.artifact, contender.handler, environment=endpoints.environment, python=python) as runtime:
+        # The process of the runtime itself starts with the first event, so that it is part of the cold start.
+        cold, *warm = [_from_event_to_answer(runtime, endpoints) for _ in range(1 + warm_events)]
+        return Times([cold], [median(warm)] if warm else [], [runtime.peak_memory / 1024])
+
+
+def _from_event_to_answer(runtime: Runtime, endpoints: Endpoints) -> float:
+    event = events.create(endpoints.response_url, f"domain-{uuid.uuid4()}")
+    started = time.monotonic()
+    returned = runtime.invoke(event)
+    try:
+        answer, arrived = endpoints.seen().answers[event["RequestId"]]
+    except KeyError:
+        raise RuntimeError(f"No answer came, but {returned}\n{runtime.log}") from None
+    if answer["Status"] != "SUCCESS":
+        raise RuntimeError(f"Answered with {answer}\n{runtime.log}")
+    return (arrived - started) * 1000
