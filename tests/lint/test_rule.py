@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -228,8 +229,7 @@ def template_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def found(template_files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    program = ROOT / ".venv" / "test" / "bin" / "cfn-lint"
-    program = program if program.exists() else Path(str(shutil.which("cfn-lint")))
+    program = Path(sys.executable).with_name("cfn-lint")
     return run_cfn_lint(program, [*template_files.values()], tmp_path_factory.mktemp("elsewhere"), ROOT / "lint/rules")
 
 
@@ -326,6 +326,40 @@ def has_functions(value: Any) -> bool:
 
 FUNCTIONS = [{"Ref": "X"}, {"Fn::GetAtt": ["X", "Y"]}, {"Fn::Sub": "${X}"}, {"Fn::If": ["None", 1, 2]}]
 UNKNOWN = st.sampled_from([*FUNCTIONS, "{{resolve:ssm:x}}", "a{{resolve:secretsmanager:x}}b", {"Fn::Transform": {}}])
+
+
+NO_VALUE = {"Ref": "AWS::NoValue"}
+PERHAPS = {"Fn::If": ["NoSuchCondition", {"Key": "z", "Value": "z"}, NO_VALUE]}
+LEAST = {"DomainName": "customers", "DefaultExpirationDays": 366}
+
+
+def tags(count: int) -> list[dict[str, str]]:
+    return as_native_tags({f"key{index}": "value" for index in range(count)})
+
+
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        # A macro or a loop may bring along what is missing, but makes no mistake right.
+        ({"Fn::Transform": {"Name": "Some"}, "DomainName": "customers"}, []),
+        ({**LEAST, "Matching": {"Fn::ForEach::X": [], "JobSchedule": "daily"}}, [["Matching", "JobSchedule"]]),
+        ({**LEAST, "Matching": {"JobSchedule": "daily"}}, [["Matching", "JobSchedule"], ["Matching", "Enabled"]]),
+        # Nobody knows how many there will be.
+        ({**LEAST, "Tags": [*tags(47), PERHAPS]}, []),
+        ({**LEAST, "Tags": [*tags(48), {"Key": "z", "Value": "z"}]}, [["Tags"]]),
+        ({**LEAST, "Tags": {**{f"key{index}": "value" for index in range(47)}, "z": PERHAPS}}, []),
+        # Somebody does.
+        ({**LEAST, "Tags": [*tags(47), NO_VALUE]}, []),
+        ({**LEAST, "Tags": [*tags(48), NO_VALUE]}, [["Tags"]]),
+        ({"DomainName": NO_VALUE, "DefaultExpirationDays": 366}, [["DomainName"]]),
+        # What comes after a value that is none keeps its place.
+        ({**LEAST, "Tags": [NO_VALUE, "a=b", *tags(1)]}, [["Tags", 1]]),
+        ({**LEAST, "Tags": [NO_VALUE, *tags(1), {"Key": "key0"}]}, [["Tags", 2, "Value"]]),
+        ({**LEAST, "Tags": [NO_VALUE, *tags(1), NO_VALUE, *tags(1)]}, [["Tags", 3, "Key"]]),
+    ],
+)
+def test_what_a_function_may_bring_or_take_away_is_reckoned_with(properties: Any, expected: list[list[Any]]) -> None:
+    assert [place for place, _ in problems_of(properties)] == expected
 
 
 @given(domains(), st.data(), st.booleans())
