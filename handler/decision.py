@@ -166,9 +166,9 @@ def _refuse_to_delete(event: Event, live: Live) -> Refuse:
     stats = live.get("Stats", {})
     counts = " and ".join(f"{stats.get(count, 'an unknown number of')} {what}" for count, what in _COUNTS.items())
     return Refuse(
-        f"Domain {live['DomainName']} holds {counts}, and is protected. It was left alone. To delete it with all its "
-        f"data, update the stack with DeletionProtection: false first; to keep it, delete the stack and retain "
-        f"{event.logical_id}."
+        f"Domain {live['DomainName']} holds {counts}, and is protected. It was left alone. To keep it, delete the "
+        f"stack and retain {event.logical_id}. To delete it with all its data, delete the domain itself (aws "
+        f"customer-profiles delete-domain --domain-name {live['DomainName']}), then the stack again."
     )
 
 

@@ -15,14 +15,12 @@ from botocore.model import OperationModel
 from botocore.parsers import ResponseParserError
 
 from handler.deadline import DeadlineReached
+from handler.retries import retry_patiently
 from handler.telemetry import count_throttling, logger
 
-_CONFIG = Config(
-    retries={"mode": "standard", "total_max_attempts": 40},
-    connect_timeout=5,
-    read_timeout=20,
-    tcp_keepalive=True,
-)
+# A connection that died while the environment was frozen costs one read_timeout. A CreateDomain that takes longer is
+# sent again, meets its own work, and is settled by looking.
+_CONFIG = Config(retries={"mode": "standard"}, connect_timeout=5, read_timeout=10, tcp_keepalive=True)
 
 # Pauses in seconds between the looks for a domain that may still come into being.
 _PATIENCE = (1, 2, 4, 8)
@@ -46,6 +44,7 @@ class DomainNotFoundError(ApiError):
 def connect() -> BaseClient:
     """Make the client: once, outside the handler, for every event of the execution environment."""
     client = boto3.client("customer-profiles", config=_CONFIG)
+    retry_patiently(client)
     client.meta.events.register("needs-retry.customer-profiles", count_throttling)
     return client
 
