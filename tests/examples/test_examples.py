@@ -64,6 +64,12 @@ def source(name: str) -> str:
     return (EXAMPLES / name).read_text()
 
 
+def protected(template: str, value: str) -> str:
+    days = "DefaultExpirationDays: 366\n"
+    assert days in template
+    return template.replace(days, f"{days}      DeletionProtection: {value}\n")
+
+
 def domain_names(engine: Engine) -> set[str]:
     return {item["DomainName"] for item in engine.customer_profiles.list_domains()["Items"]}
 
@@ -138,6 +144,43 @@ def test_identity_resolution_keeps_queue_and_bucket_encrypted_and_the_bucket_pri
         QueueUrl=stack.outputs()["DeadLetters"], AttributeNames=["SqsManagedSseEnabled"]
     )
     assert queue["Attributes"]["SqsManagedSseEnabled"] == "true"
+
+
+def test_identity_resolution_and_all_that_it_needs_stay_when_the_stack_goes(engine: Engine, stack: Stack) -> None:
+    stack.deploy(source("identity-resolution.yaml"))
+    outputs, key = stack.outputs(), stack.physical_id("Key")
+
+    stack.delete()
+
+    assert domain_names(engine) == {"customers"}
+    assert aws(engine, "kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"
+    assert aws(engine, "sqs").get_queue_attributes(QueueUrl=outputs["DeadLetters"], AttributeNames=["Policy"])
+    assert aws(engine, "s3").get_bucket_policy(Bucket=outputs["Exports"])
+
+
+def test_a_protected_domain_with_data_stays_until_somebody_deletes_it_by_hand(engine: Engine, stack: Stack) -> None:
+    stack.deploy(protected(source("minimal.yaml"), "true"))
+    engine.customer_profiles.create_profile(DomainName="customers", FirstName="Ada")
+
+    refused = failures(list(engine.delete(stack.name)))
+    assert "holds 1 profiles and 0 objects" in refused["Domain"]
+    assert domain_names(engine) == {"customers"}
+
+    # CloudFormation updates no stack that it failed to delete.
+    engine.customer_profiles.delete_domain(DomainName="customers")
+    stack.delete()
+
+
+def test_a_protected_domain_with_data_goes_with_its_stack_once_the_template_says_so(
+    engine: Engine, stack: Stack
+) -> None:
+    stack.deploy(protected(source("minimal.yaml"), "true"))
+    engine.customer_profiles.create_profile(DomainName="customers", FirstName="Ada")
+
+    stack.deploy(protected(source("minimal.yaml"), "false"))
+    stack.delete()
+
+    assert domain_names(engine) == set()
 
 
 def test_adopt_takes_over_a_domain_and_leaves_it_when_the_stack_goes(engine: Engine, stack: Stack) -> None:
