@@ -87,6 +87,7 @@ environments: .venv/test/.complete .venv/sam/.complete .venv/engine/.complete
 
 .venv/%/.complete: requirements/%.txt
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found; name one with make PYTHON=/path/to/python3" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "make: $(PYTHON) is $$($(PYTHON) --version 2>&1), but 3.11 or newer is needed;" \
 			"name one with make PYTHON=/path/to/python3" >&2; exit 1; }

@@ -294,7 +294,7 @@ def main() -> int:
             try:
                 demo.run()
             except Exception:
-                page.error("The function's last log lines:\n" + "\n".join(function_log(engine)[-10:]))
+                page.error(engine.diagnosis())
                 raise
     except KeyboardInterrupt as stop:
         page.error("Stopped, and so is everything that the demo had started.")
@@ -303,13 +303,6 @@ def main() -> int:
         page.error(f"The demo failed: {error}")
         return 1
     return 0 if conclude(demo, time.monotonic() - started) else 1
-
-
-def function_log(engine: Engine) -> list[str]:
-    try:
-        return engine.function_log()
-    except ClientError:
-        return ["none: the function is not deployed"]
 
 
 if __name__ == "__main__":

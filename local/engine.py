@@ -50,6 +50,8 @@ REGION = "eu-central-1"
 # samconfig.toml and the ServiceToken that the examples import name the stack so, too.
 PROVIDER_STACK = "customer-profiles-domain-provider"
 
+ENGINE_LOG = "ministack.log"
+
 POLL_SECONDS = 0.1
 START_SECONDS = 60
 STOP_SECONDS = 5
@@ -203,6 +205,16 @@ class Engine:
         events = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
         return [event["message"].rstrip() for page in events for event in page["events"]]
 
+    def diagnosis(self, count: int = 20) -> str:
+        """The last lines of the function's log, and the engine's own errors: for when a stack failed."""
+        try:
+            function = self.function_log()[-count:]
+        except ClientError:
+            function = ["none: it is not deployed"]
+        # A function that can't be imported never gets to log.
+        engine = [line for line in self._engine_log.read_text().splitlines() if " ERROR " in line][-count:]
+        return "\n".join(["The function's log:", *function, "The engine's errors:", *(engine or ["none"])])
+
     def _events(self, stack_id: str, token: str) -> Iterator[StackEvent]:
         seen: set[str] = set()
         deadline = time.monotonic() + STACK_SECONDS
@@ -220,6 +232,10 @@ class Engine:
             if time.monotonic() > deadline:
                 raise EngineError(f"{stack_id} is still {status} after {STACK_SECONDS} s")
             time.sleep(POLL_SECONDS)
+
+    @property
+    def _engine_log(self) -> Path:
+        return self.directory / ENGINE_LOG
 
     @property
     def _build_directory(self) -> Path:
@@ -290,7 +306,7 @@ def running_ministack(directory: Path) -> Iterator[str]:
             # It removes every container of ministack's from a Docker daemon that it finds: they may be somebody's.
             "DOCKER_HOST": "unix:///nonexistent",
         }
-        log = directory / "ministack.log"
+        log = directory / ENGINE_LOG
         with (
             log.open("w") as output,
             _process_group(

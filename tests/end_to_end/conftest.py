@@ -28,6 +28,7 @@ def other_stack(engine: Engine) -> Iterator[Stack]:
 def _fresh_stack(engine: Engine) -> Iterator[Stack]:
     stack = Stack(engine, f"stack-{uuid4()}")
     yield stack
+    print(engine.diagnosis())  # pytest shows it when the test failed
     if engine.status(stack.name):
         stack.delete()
 
