@@ -9,7 +9,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 TEST := .venv/test/bin
 SAM := .venv/sam/bin
-CHECKED := $(wildcard handler local lint bench tests)
+CHECKED := $(wildcard handler local lint bench docs tests)
 # The CDK is tried where its own runtime is at hand.
 CDK := $(if $(shell command -v node),.venv/cdk/.complete)
 
@@ -48,6 +48,22 @@ check: .venv/test/.complete ## formatting, types and templates
 	$(TEST)/ruff format --check $(CHECKED) examples
 	$(TEST)/mypy $(CHECKED)
 	$(TEST)/cfn-lint template.yaml $(shell find examples -name '*.yaml')
+
+.PHONY: soak
+soak: environments ## thousands of random sequences of events and faults, others each time
+	HYPOTHESIS_PROFILE=soak $(TEST)/pytest --timeout 0 tests/handler/test_state_machine.py
+
+.PHONY: bench
+bench: environments ## time cold and warm starts, and a hundred domains at once, beside what one would write instead
+	@$(TEST)/python -m bench
+
+.PHONY: docs
+docs: .venv/test/.complete ## write the tables of README.md again, from the API's model
+	$(TEST)/python -m docs.tables
+
+.PHONY: schema
+schema: .venv/test/.complete ## write the schemas in lint/ again, from the API's model
+	$(TEST)/python -m lint.schema
 
 .PHONY: standin
 standin: .venv/test/.complete ## the Customer Profiles stand-in for `make invoke`, until Ctrl-C
