@@ -47,7 +47,7 @@ check: .venv/test/.complete ## formatting, types and templates
 	$(TEST)/ruff check $(CHECKED) examples
 	$(TEST)/ruff format --check $(CHECKED) examples
 	$(TEST)/mypy $(CHECKED)
-	$(TEST)/cfn-lint template.yaml $(shell find examples -name '*.yaml')
+	$(TEST)/cfn-lint --append-rules lint/rules -- template.yaml $(shell find examples -name '*.yaml')
 
 .PHONY: soak
 soak: environments ## thousands of random sequences of events and faults, others each time
