@@ -31,6 +31,7 @@ class Seen:
 
     calls: Counter[str] = field(default_factory=Counter)
     throttled: int = 0
+    refused: int = 0
     # RequestId: the answer, and when it was there (time.monotonic, which all processes share).
     answers: dict[str, tuple[dict[str, Any], float]] = field(default_factory=dict)
 
@@ -70,12 +71,17 @@ class Endpoints:
 
     def limit(self, calls_per_second: float | None) -> None:
         """From now on take so many calls a second; None for any number. Forget all domains, and all that was seen."""
-        self._pipe.send(calls_per_second)
+        self._pipe.send(("limit", calls_per_second))
+        self._pipe.recv()
+
+    def refuse_answers(self, number: int) -> None:
+        """Refuse the next answers, that many of them, as S3 does on a bad day."""
+        self._pipe.send(("refuse", number))
         self._pipe.recv()
 
     def seen(self) -> Seen:
         """What arrived since it was last asked for."""
-        self._pipe.send("seen")
+        self._pipe.send(("see", None))
         seen: Seen = self._pipe.recv()
         return seen
 
@@ -104,8 +110,13 @@ class _State:
         self.seen = Seen()
         self.domains: dict[str, dict[str, Any]] = {}
         self.limit = _Limit(None)
+        self.answers_to_refuse = 0
 
     def answer(self, method: str, target: str, body: bytes) -> Reply:
+        if self.answers_to_refuse:
+            self.answers_to_refuse -= 1
+            self.seen.refused += 1
+            return 503, None, "SlowDown"
         answer = json.loads(body)
         self.seen.answers[answer["RequestId"]] = answer, time.monotonic()
         return 200, None, ""
@@ -199,15 +210,19 @@ async def _serve_until_killed(context: ssl.SSLContext, pipe: Connection) -> None
 
     def obey() -> None:
         try:
-            wish = pipe.recv()
+            wish, value = pipe.recv()
         except EOFError:  # whoever started this is gone
             loop.stop()
             return
-        if wish != "seen":
+        seen = state.seen
+        if wish == "refuse":
+            state.answers_to_refuse = value
+        else:
+            state.seen = Seen()
+        if wish == "limit":
             state.domains.clear()
-            state.limit = _Limit(wish)
-        pipe.send(state.seen)
-        state.seen = Seen()
+            state.limit = _Limit(value)
+        pipe.send(seen)
 
     loop.add_reader(pipe.fileno(), obey)
     pipe.send([server.sockets[0].getsockname()[1] for server in (api, answers)])

@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 ACCOUNT = "123456789012"
-STACK = f"arn:aws:cloudformation:eu-west-1:{ACCOUNT}:stack/stack/00000000-0000-0000-0000-000000000000"
+STACK = f"arn:aws:cloudformation:eu-central-1:{ACCOUNT}:stack/stack/00000000-0000-0000-0000-000000000000"
 
 
 def create(response_url: str, name: str, **properties: Any) -> dict[str, Any]:

@@ -1,0 +1,177 @@
+"""What `sam build` makes of the sources: small, the same every time, and with all that the function uses."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import json
+import marshal
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import boto3
+import botocore.session
+import pytest
+from botocore import xform_name
+from botocore.loaders import Loader
+
+from bench.contenders import PROJECT, Contender, Interpreter, build_project
+from handler import build_artifact
+
+LIBRARIES = Path(boto3.__file__).parents[1]
+
+
+def test_the_same_sources_give_the_same_archive(project: Contender, interpreter: Interpreter, tmp_path: Path) -> None:
+    again = build_project(tmp_path / "elsewhere" / "artifact", interpreter)
+
+    first, second = (built.archive(tmp_path).read_bytes() for built in (project, again))
+
+    assert hashlib.sha256(first).hexdigest() == hashlib.sha256(second).hexdigest()
+
+
+def test_the_archive_has_at_most_4_megabytes(project: Contender, tmp_path: Path) -> None:
+    assert project.archive(tmp_path).stat().st_size < 4_000_000
+
+
+def test_the_package_has_its_modules_and_nothing_else(artifact: Path) -> None:
+    modules = {path.name for path in (PROJECT / "handler").glob("*.py")} - {"build_artifact.py"}
+
+    assert {path.name for path in (artifact / "handler").iterdir()} == {*modules, "__pycache__"}
+
+
+def test_nothing_lies_in_the_artifact_that_lambda_has_no_use_for(artifact: Path) -> None:
+    files = [path.relative_to(artifact) for path in artifact.rglob("*") if path.is_file()]
+
+    # A library's name, version and licence are for those who look into the artifact: a scanner, an auditor.
+    known = {".py", ".pyc", ".json", ".pem", ".typed", ".pyi"}
+    assert [path for path in files if path.suffix not in known and ".dist-info" not in path.parts[0]] == []
+    assert [path for path in files if {"test", "tests", "bin", "examples"} & set(path.parts)] == []
+
+
+def test_every_file_has_the_same_time_and_mode_on_every_machine(artifact: Path) -> None:
+    paths = [artifact, *artifact.rglob("*")]
+
+    assert {path.stat().st_mtime for path in paths} == {1577836800}
+    assert {oct(path.stat().st_mode & 0o777) for path in paths if path.is_file()} == {"0o644"}
+
+
+def test_every_module_has_bytecode_that_is_never_checked_and_knows_no_path_of_this_machine(
+    artifact: Path, interpreter: Interpreter
+) -> None:
+    assert interpreter.version == f"{sys.version_info.major}.{sys.version_info.minor}"  # else this reads no bytecode
+    for source in artifact.rglob("*.py"):
+        compiled = Path(importlib.util.cache_from_source(str(source))).read_bytes()
+        assert int.from_bytes(compiled[4:8], "little") == 0b01, f"{source} is checked against its source"
+        for code in _code_and_all_in_it(marshal.loads(compiled[16:])):
+            assert code.co_filename == f"/var/task/{source.relative_to(artifact)}"
+
+
+def test_no_address_and_no_path_stands_in_the_pinned_requirements() -> None:
+    text = (PROJECT / "handler" / "requirements.txt").read_text()
+
+    assert "://" not in text
+    assert "--index-url" not in text
+    assert "file:" not in text
+
+
+@pytest.mark.parametrize("service", build_artifact.OPERATIONS)
+def test_the_data_has_just_the_operations_that_the_code_calls(service: str) -> None:
+    names, attributes = set(), set()
+    for path in (PROJECT / "handler").glob("*.py"):
+        if path.name != "build_artifact.py":
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Constant):
+                    names.add(node.value)
+                elif isinstance(node, ast.Attribute):
+                    attributes.add(node.attr)
+    model = botocore.session.Session().get_service_model(service)
+
+    called = {name for name in model.operation_names if name in names or xform_name(name) in attributes}
+
+    assert called == set(build_artifact.OPERATIONS[service])
+
+
+@pytest.mark.parametrize("service", build_artifact.OPERATIONS)
+def test_the_models_that_are_left_say_what_botocores_own_say(artifact: Path, service: str) -> None:
+    cut = _load(artifact / "botocore" / "data", service, "service-2")
+    whole = _load(LIBRARIES / "botocore" / "data", service, "service-2")
+
+    assert cut["metadata"] == whole["metadata"]
+    assert cut["operations"].keys() == set(build_artifact.OPERATIONS[service])
+    for kind in ("operations", "shapes"):
+        for name, description in cut[kind].items():
+            assert description == _without_documentation(whole[kind][name])
+
+
+@pytest.mark.parametrize("kind", ["endpoint-rule-set-1", "paginators-1"])
+@pytest.mark.parametrize("service", build_artifact.OPERATIONS)
+def test_the_rest_of_a_services_data_can_be_loaded(artifact: Path, service: str, kind: str) -> None:
+    cut = _load(artifact / "botocore" / "data", service, kind)
+
+    whole = _load(LIBRARIES / "botocore" / "data", service, kind)
+    if kind == "endpoint-rule-set-1":
+        assert cut == whole
+    else:
+        assert cut["pagination"].items() <= whole["pagination"].items()
+
+
+def test_what_is_left_out_or_stood_in_for_is_where_the_recipe_takes_it_to_be() -> None:
+    for pattern in build_artifact.UNUSED:
+        assert pattern == "bin" or list(LIBRARIES.glob(pattern)), f"no library has {pattern} any more"
+    for name in build_artifact.STAND_INS:
+        assert (LIBRARIES / name).is_file(), f"no library has {name} any more"
+
+
+def test_the_libraries_are_of_the_versions_that_the_tests_run_with() -> None:
+    from importlib.metadata import version
+
+    pinned = (PROJECT / "handler" / "requirements.in").read_text().split()
+    for requirement in pinned:
+        name, equal, number = requirement.partition("==")
+        if equal:
+            assert version(name) == number
+
+
+def test_a_machine_without_pip_and_uv_is_told_what_it_needs(tmp_path: Path) -> None:
+    python = tmp_path / "python3"
+    python.write_text(f'#!/bin/sh\n[ "$2" = pip ] && exit 1\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    code = f"import sys; sys.executable = {str(python)!r}; import build_artifact; build_artifact.install(None)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=PROJECT / "handler",
+        env={**os.environ, "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert "has no pip, and there is no uv" in done.stderr
+
+
+def _code_and_all_in_it(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _code_and_all_in_it(constant)
+
+
+def _load(data: Path, service: str, kind: str) -> dict[str, Any]:
+    loader = Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
+    loaded: dict[str, Any] = json.loads(json.dumps(loader.load_service_model(service, kind)))
+    return loaded
+
+
+def _without_documentation(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_without_documentation(inner) for inner in part]
+    if isinstance(part, dict):
+        kept = {name: inner for name, inner in part.items() if not (name == "documentation" and isinstance(inner, str))}
+        return {name: _without_documentation(inner) for name, inner in kept.items()}
+    return part
