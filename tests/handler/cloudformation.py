@@ -1,0 +1,390 @@
+"""CloudFormation, as the function meets it: the events, the mailbox for the answers, and what follows from an answer.
+
+What it does and in which order is from AWS's "Custom resource request objects" and "Custom resource response objects",
+and from watching ministack's engine, a stack's whole life on which is tested in tests/end_to_end.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import ModuleType
+from typing import Any
+
+from botocore.client import BaseClient
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from handler import app
+from handler.answer import AnswerNotTakenError
+from tests.handler.faults import REGION, Clock, Died
+
+ACCOUNT = DEFAULT_ACCOUNT_ID
+MOST_BYTES = 4096
+
+_numbers = itertools.count(1)
+
+
+def stack_arn(name: str) -> str:
+    return f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/5b6c8aa0-{name}"
+
+
+STACK = stack_arn("customers")
+
+
+def new_request_id() -> str:
+    """Another one each time, and the same ones in each run of the tests."""
+    return f"4cba9f5c-0000-4000-8000-{next(_numbers):012d}"
+
+
+def event(
+    request_type: str,
+    properties: Any,
+    old_properties: Any = None,
+    *,
+    physical_id: str | None = None,
+    stack_id: str = STACK,
+    logical_id: str = "Domain",
+    response_url: str | None = None,
+) -> dict[str, Any]:
+    """An event as CloudFormation sends it, with a RequestId of its own."""
+
+    def with_token(properties: Any) -> Any:
+        is_map = isinstance(properties, Mapping)
+        return {"ServiceToken": _TOKEN, **as_cloudformation_sends(properties)} if is_map else properties
+
+    made = {
+        "RequestType": request_type,
+        "ServiceToken": _TOKEN,
+        "RequestId": new_request_id(),
+        "StackId": stack_id,
+        "LogicalResourceId": logical_id,
+        "ResourceType": "Custom::CustomerProfilesDomain",
+        "ResourceProperties": with_token(properties),
+    }
+    if response_url is not None:
+        made["ResponseURL"] = response_url
+    if physical_id is not None:
+        made["PhysicalResourceId"] = physical_id
+    if old_properties is not None:
+        made["OldResourceProperties"] = with_token(old_properties)
+    return made
+
+
+_TOKEN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:provider"
+
+
+def as_cloudformation_sends(value: Any) -> Any:
+    """Every scalar a string, lists and maps as they are."""
+    if isinstance(value, Mapping):
+        return {key: as_cloudformation_sends(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_cloudformation_sends(item) for item in value]
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+class Context:
+    """Lambda's context of one invocation; its time is the clock's."""
+
+    function_name = "provider"
+    function_version = "$LATEST"
+    invoked_function_arn = _TOKEN
+    memory_limit_in_mb = "512"
+    log_group_name = "/aws/lambda/provider"
+    log_stream_name = "2025/01/01/[$LATEST]0123456789abcdef0123456789abcdef"
+
+    def __init__(self, clock: Clock, seconds: float = 300.0) -> None:
+        self._clock = clock
+        self._end = clock.now + seconds
+        self.aws_request_id = new_request_id()
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int((self._end - self._clock.now) * 1000)
+
+
+@dataclass(frozen=True)
+class Put:
+    """One PUT that arrived at the mailbox."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    status: int
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(self.body)
+        return answer
+
+
+class Mailbox:
+    """The server behind the ResponseURLs. It takes every answer, but for the statuses that `first` has for it.
+
+    A status of 0 breaks the connection without an answer.
+    """
+
+    def __init__(self) -> None:
+        self.puts: list[Put] = []
+        self.first: list[int] = []
+        box = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_PUT(self) -> None:
+                status = box.first.pop(0) if box.first else 200
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                box.puts.append(Put(self.path, dict(self.headers), body, status))
+                if not status:
+                    self.close_connection = True
+                    return
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def url(self, secret: str = "its-signature") -> str:
+        """Another pre-signed URL each time."""
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}/answers/{next(_numbers)}?X-Amz-Signature={secret}"
+
+    def taken(self, request_id: str | None = None) -> list[dict[str, Any]]:
+        """The answers that were taken, to that request or at all, the earliest first."""
+        answers = [put.answer for put in self.puts if put.status == 200]
+        return [answer for answer in answers if request_id in (None, answer["RequestId"])]
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def another_environment(client: BaseClient) -> ModuleType:
+    """The function once more, in an execution environment of its own: two deliveries at once never share one."""
+    spec = importlib.util.find_spec("handler.app")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.__dict__["_client"] = client
+    return module
+
+
+@dataclass
+class Delivery:
+    """One invocation of the function: what it returned (None if it died or raised) and the answers that were taken."""
+
+    returned: dict[str, Any] | None
+    answers: list[dict[str, Any]]
+    error: BaseException | None = None
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The one answer; fails if there is none or a second one."""
+        assert self.error is None, f"the function raised {self.error!r}"
+        assert len(self.answers) == 1, f"{len(self.answers)} answers"
+        assert self.returned == self.answers[0]
+        return self.answers[0]
+
+
+class Function:
+    """The deployed function: hands it an event as Lambda does, and looks whether it answered as promised."""
+
+    def __init__(self, clock: Clock, mailbox: Mailbox, environment: ModuleType = app) -> None:
+        self._clock = clock
+        self._mailbox = mailbox
+        self._environment = environment
+
+    def invoke(self, sent: Mapping[str, Any], *, seconds: float = 300.0) -> Delivery:
+        """Deliver an event once."""
+        before = len(self._mailbox.puts)
+        url = sent.get("ResponseURL", "")
+        returned, error = None, None
+        try:
+            returned = self._environment.lambda_handler(json.loads(json.dumps(sent)), Context(self._clock, seconds))
+        except (Died, AnswerNotTakenError) as raised:
+            error = raised
+        answers = [
+            put.answer for put in self._mailbox.puts[before:] if put.status == 200 and url.endswith(put.path) and url
+        ]
+        delivery = Delivery(returned, answers, error)
+        assert_answered_as_promised(sent, delivery)
+        return delivery
+
+
+def assert_answered_as_promised(sent: Mapping[str, Any], delivery: Delivery) -> None:
+    """Exactly one answer to an event that lived, and in a form that CloudFormation takes."""
+    assert len(delivery.answers) <= 1, "a second answer"
+    if delivery.error is not None:
+        return
+    assert delivery.answers == [delivery.returned], "no answer, or another one than was returned"
+    answer = delivery.answers[0]
+    assert len(json.dumps(answer, ensure_ascii=False).encode()) <= MOST_BYTES
+    assert {key: answer[key] for key in ("StackId", "RequestId", "LogicalResourceId")} == {
+        key: sent[key] for key in ("StackId", "RequestId", "LogicalResourceId")
+    }
+    physical_id, asked = answer["PhysicalResourceId"], sent["ResourceProperties"].get("DomainName")
+    assert 0 < len(physical_id.encode()) <= 1024
+    if answer["Status"] == "FAILED":
+        assert answer["Reason"]
+        assert answer["Data"] == {}
+        if sent["RequestType"] == "Create":
+            assert physical_id.endswith(":" + sent["RequestId"]), "no id that says which Create failed"
+        else:
+            assert physical_id == sent["PhysicalResourceId"]
+    else:
+        assert answer["Status"] == "SUCCESS"
+        assert physical_id == (sent["PhysicalResourceId"] if sent["RequestType"] == "Delete" else asked)
+
+
+# What happens to one event on its way: it is given a RequestId and a ResponseURL, is delivered, possibly more than
+# once, and the answer that CloudFormation got is returned, None if it waited in vain.
+Send = Callable[[dict[str, Any]], "dict[str, Any] | None"]
+
+# How CloudFormation undoes a replacement that succeeded in an update that failed. AWS documents neither; ministack
+# deletes the new one.
+UPDATES_BACK = "an Update back, then the Delete of the new one"
+DELETES_THE_NEW = "only the Delete of the new one"
+
+
+@dataclass
+class Resource:
+    """What CloudFormation knows of a resource whose Create succeeded."""
+
+    physical_id: str
+    properties: dict[str, Any]
+
+
+@dataclass
+class Stack:
+    """One stack: what CloudFormation sends for it, and what it makes of the answers."""
+
+    arn: str
+    send: Send
+    resources: dict[str, Resource] = field(default_factory=dict)
+    # Deletes that failed, which CloudFormation or the user tries again: logical id, physical id, properties.
+    undeleted: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    # Rollbacks that failed (UPDATE_ROLLBACK_FAILED): the Update that has to be sent again, by its logical id.
+    unrolled: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def create(self, logical_id: str, properties: dict[str, Any], *, fails_elsewhere: bool = False) -> bool:
+        """Add a resource; True if it is there at the end."""
+        answer = self._send("Create", logical_id, properties)
+        if answer is not None and answer["Status"] == "SUCCESS" and not fails_elsewhere:
+            self.resources[logical_id] = Resource(answer["PhysicalResourceId"], properties)
+            return True
+        # No answer: CloudFormation makes a physical id up, of the stack's name, the logical id and random characters.
+        made_up = f"{self.arn.split('/')[1]}-{logical_id}-{new_request_id()[-12:]}"
+        self._delete(logical_id, answer["PhysicalResourceId"] if answer else made_up, properties)
+        return False
+
+    def update(
+        self,
+        logical_id: str,
+        properties: dict[str, Any],
+        *,
+        fails_elsewhere: str | None = None,
+        retains_replaced: bool = False,
+    ) -> bool:
+        """Change a resource's properties; True if it has them at the end."""
+        resource = self.resources[logical_id]
+        if properties == resource.properties:
+            return True  # CloudFormation sends nothing
+        old_id, old = resource.physical_id, resource.properties
+        answer = self._send("Update", logical_id, properties, old, old_id)
+        if answer is None or answer["Status"] == "FAILED":
+            self._roll_back(logical_id, old, properties, old_id)
+            return False
+        new_id = answer["PhysicalResourceId"]
+        if fails_elsewhere is None:
+            self.resources[logical_id] = Resource(new_id, properties)
+            if new_id != old_id and not retains_replaced:
+                self._delete(logical_id, old_id, old)
+            return True
+        if new_id != old_id and fails_elsewhere == DELETES_THE_NEW:
+            self._delete(logical_id, new_id, properties)
+        else:
+            self._roll_back(logical_id, old, properties, new_id)
+        return False
+
+    def _roll_back(self, logical_id: str, old: dict[str, Any], refused: dict[str, Any], physical_id: str) -> None:
+        answer = self._send("Update", logical_id, old, refused, physical_id)
+        if answer is None or answer["Status"] == "FAILED":
+            self.unrolled[logical_id] = {"old": old, "refused": refused, "physical_id": physical_id}
+            return
+        self.unrolled.pop(logical_id, None)
+        self.resources[logical_id] = Resource(answer["PhysicalResourceId"], old)
+        if physical_id != answer["PhysicalResourceId"]:
+            self._delete(logical_id, physical_id, refused)
+
+    def continue_rollback(self, logical_id: str) -> None:
+        """What a user does after UPDATE_ROLLBACK_FAILED."""
+        self._roll_back(logical_id, **self.unrolled[logical_id])
+
+    def skip_rollback(self, logical_id: str) -> None:
+        """The other thing to do then: the resource is left as it is, whatever that is."""
+        left = self.unrolled.pop(logical_id)
+        if left["physical_id"] != self.resources[logical_id].physical_id:
+            self._delete(logical_id, left["physical_id"], left["refused"])
+
+    def remove(self, logical_id: str, *, retains: bool = False) -> None:
+        """Take a resource out of the template."""
+        resource = self.resources.pop(logical_id)
+        if not retains:
+            self._delete(logical_id, resource.physical_id, resource.properties)
+
+    def delete_again(self) -> None:
+        """Try the Deletes again that failed."""
+        undeleted, self.undeleted = self.undeleted, []
+        for logical_id, physical_id, properties in undeleted:
+            self._delete(logical_id, physical_id, properties)
+
+    def _delete(self, logical_id: str, physical_id: str, properties: dict[str, Any]) -> None:
+        answer = self._send("Delete", logical_id, properties, physical_id=physical_id)
+        if answer is None or answer["Status"] == "FAILED":
+            self.undeleted.append((logical_id, physical_id, properties))
+
+    def _send(
+        self,
+        request_type: str,
+        logical_id: str,
+        properties: dict[str, Any],
+        old: dict[str, Any] | None = None,
+        physical_id: str | None = None,
+    ) -> dict[str, Any] | None:
+        return self.send(
+            event(
+                request_type,
+                properties,
+                old,
+                physical_id=physical_id,
+                stack_id=self.arn,
+                logical_id=logical_id,
+            )
+        )
+
+    def knows(self, logical_id: str, name: str) -> bool:
+        """Whether the stack, or the user by way of an event of the stack that failed, knows of the domain."""
+        if logical_id in self.resources and self.resources[logical_id].physical_id == name:
+            return True
+        left = self.unrolled.get(logical_id, {})
+        names = [properties.get("DomainName") for key, properties in left.items() if key != "physical_id"]
+        names += [properties.get("DomainName") for owner, _, properties in self.undeleted if owner == logical_id]
+        return name in names
+
+    def __iter__(self) -> Iterator[tuple[str, Resource]]:
+        return iter(list(self.resources.items()))

@@ -1,0 +1,71 @@
+"""The function with the stand-in behind it and a mailbox before it, in this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from moto import mock_aws
+
+from local.registration import register
+
+with pytest.MonkeyPatch.context() as _environment:
+    # The function's module makes its client when it is imported. The machine's own AWS configuration stays out.
+    for _name in [name for name in os.environ if name.startswith("AWS_")]:
+        _environment.delenv(_name)
+    for _name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        _environment.setenv(_name, os.devnull)
+    for _name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        _environment.setenv(_name, "testing")
+    _environment.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    from handler import app
+    from tests.handler.cloudformation import Function, Mailbox
+    from tests.handler.faults import Clock, Wire, make_client
+
+register()
+
+
+@pytest.fixture(scope="session")
+def mailbox_server() -> Iterator[Mailbox]:
+    mailbox = Mailbox()
+    yield mailbox
+    mailbox.close()
+
+
+@pytest.fixture
+def mailbox(mailbox_server: Mailbox) -> Mailbox:
+    """An empty mailbox."""
+    mailbox_server.puts.clear()
+    mailbox_server.first.clear()
+    return mailbox_server
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time of everything that pauses: botocore between two attempts, the looks for a late domain, the answer."""
+    clock = Clock()
+    clock.stop_time(monkeypatch)
+    return clock
+
+
+@pytest.fixture
+def stand_in() -> Iterator[None]:
+    """An empty stand-in."""
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def wire(stand_in: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Wire:
+    """The wire between the function's client and an empty stand-in."""
+    client = make_client()
+    wire = Wire(clock)
+    wire.attach(client)
+    monkeypatch.setattr(app, "_client", client)
+    return wire
+
+
+@pytest.fixture
+def function(wire: Wire, clock: Clock, mailbox: Mailbox) -> Function:
+    return Function(clock, mailbox)
