@@ -56,16 +56,17 @@ class Runtime:
         seconds: int = 300,
         python: Path = SAM_PYTHON,
     ) -> None:
-        """`seconds` is the function's timeout, `python` an interpreter that can import awslambdaric."""
+        """`seconds` is the function's timeout, `python` an interpreter that has awslambdaric, if not that of SAM."""
         self._directory = tempfile.TemporaryDirectory(prefix="runtime-")
         folder = Path(self._directory.name)
         client = folder / "client"
         client.mkdir()
-        for origin in _origins(python)["client"]:
+        for origin in _origins(python, _CLIENT):
             (client / origin.name).symlink_to(origin)
         self._port, api_port = _free_port(), _free_port()
         self._command = [
-            *(str(_origins(python)["emulator"][0]), f"--runtime-interface-emulator-address=127.0.0.1:{self._port}"),
+            str(_emulator()),
+            f"--runtime-interface-emulator-address=127.0.0.1:{self._port}",
             f"--runtime-api-address=127.0.0.1:{api_port}",
             # Without site-packages: those of this environment have a boto3 of their own.
             *(str(python), "-S", "-m", "awslambdaric", handler),
@@ -146,7 +147,7 @@ def _lambda_environment(artifact: Path, handler: str, seconds: int) -> dict[str,
         "AWS_SESSION_TOKEN": "token",
         "AWS_REGION": "eu-central-1",
         "AWS_DEFAULT_REGION": "eu-central-1",
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{platform.python_version_tuple()[0]}.13",
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
         "AWS_LAMBDA_FUNCTION_NAME": "function",
         "AWS_LAMBDA_FUNCTION_TIMEOUT": str(seconds),
@@ -164,22 +165,25 @@ def _lambda_environment(artifact: Path, handler: str, seconds: int) -> dict[str,
     }
 
 
+def _emulator() -> Path:
+    machine = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+    (samcli,) = _origins(SAM_PYTHON, ("samcli",))
+    return samcli / "local" / "rapid" / f"aws-lambda-rie-{machine}"
+
+
 @functools.cache
-def _origins(python: Path) -> dict[str, list[Path]]:
+def _origins(python: Path, modules: tuple[str, ...]) -> list[Path]:
+    """The files or folders of these modules in that interpreter's environment."""
     try:
-        command = [str(python), "-c", _FIND, "samcli", *_CLIENT]
-        found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        found = subprocess.run([str(python), "-c", _FIND, *modules], capture_output=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         raise RuntimeMissingError(f"{python} can't be run; `make environments` makes it ({error})") from error
-    missing = [name for name, origin in found.items() if not origin]
+    origins: dict[str, str | None] = json.loads(found)
+    missing = [name for name, origin in origins.items() if not origin]
     if missing:
         raise RuntimeMissingError(f"{python} has no {', '.join(missing)}; `make environments` makes one that has")
-    machine = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
-    origins = {name: Path(origin) for name, origin in found.items()}
-    return {
-        "emulator": [origins["samcli"].parent / "local" / "rapid" / f"aws-lambda-rie-{machine}"],
-        "client": [o.parent if o.name == "__init__.py" else o for o in map(origins.__getitem__, _CLIENT)],
-    }
+    paths = [Path(origin) for origin in origins.values() if origin]
+    return [path.parent if path.name == "__init__.py" else path for path in paths]
 
 
 def _free_port() -> int:
