@@ -9,19 +9,16 @@ import pytest
 from moto import mock_aws
 
 from local.registration import register
+from tests.handler.faults import ENVIRONMENT, Clock, Wire, make_client
 
 with pytest.MonkeyPatch.context() as _environment:
     # The function's module makes its client when it is imported. The machine's own AWS configuration stays out.
     for _name in [name for name in os.environ if name.startswith("AWS_")]:
         _environment.delenv(_name)
-    for _name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        _environment.setenv(_name, os.devnull)
-    for _name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        _environment.setenv(_name, "testing")
-    _environment.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    for _name, _value in ENVIRONMENT.items():
+        _environment.setenv(_name, _value)
     from handler import app
     from tests.handler.cloudformation import Function, Mailbox
-    from tests.handler.faults import Clock, Wire, make_client
 
 register()
 

@@ -8,29 +8,36 @@ from __future__ import annotations
 
 import enum
 import json
+import os
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
-import boto3
 import botocore.endpoint
+import botocore.session
 import pytest
 from botocore import exceptions as botocore_errors
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.client import BaseClient
-from botocore.config import Config
 from botocore.model import ServiceModel
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 
-from handler import answer, domains
+from handler import answer, domains, retries
 from handler.deadline import DeadlineReached
-from handler.telemetry import count_throttling
 from local.customerprofiles.models import Domain, customerprofiles_backends
 
 REGION = "eu-central-1"
+# What the function finds in Lambda, as far as its client needs it.
+ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
 
 
 class Clock:
@@ -104,18 +111,23 @@ def has_data(domain: Domain) -> bool:
     return bool(domain.profile_count or domain.object_count)
 
 
-def make_client(attempts: int = 3) -> BaseClient:
-    """A client like the function's own, but for the number of attempts; with a retry quota of its own, unspent."""
-    few = Config(retries={"mode": "standard", "total_max_attempts": attempts})
-    client = boto3.client(
-        "customer-profiles",
-        region_name=REGION,
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-        config=domains._CONFIG.merge(few),
-    )
-    client.meta.events.register("needs-retry.customer-profiles", count_throttling)
-    return client
+def make_client() -> BaseClient:
+    """The function's own client, as it makes it in Lambda."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in ENVIRONMENT.items():
+            environment.setenv(name, value)
+        return domains.connect()
+
+
+def service_model() -> ServiceModel:
+    """The API as botocore knows it."""
+    return botocore.session.get_session().get_service_model("customer-profiles")
+
+
+def give_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three attempts at a call instead of many; for clients that are made from here on."""
+    monkeypatch.setattr(retries, "_FAILED_ATTEMPTS", 3)
+    monkeypatch.setattr(retries, "_THROTTLED_ATTEMPTS", 3)
 
 
 class Wire:

@@ -2,13 +2,13 @@
 
 After every step: no domain changed that wasn't the event's to change, no domain left that the resource made and that
 nobody knows of, no domain with profiles deleted but by its own Delete, exactly one answer to each event that lived.
-The judge below is written from the promises alone, and looks at the API behind the function's back.
+The judge (promises.py) is written from the promises alone, and looks at the API behind the function's back.
 
     make soak          some thousand sequences of steps, others each time
     HYPOTHESIS_PROFILE=soak pytest tests/handler/test_state_machine.py
 
 What no function without a memory can do, and what is therefore not asked for here: to know that an event which is
-delivered a second time, hours later, is older than the resource's present (`_is_harmless_when_stale`).
+delivered a second time, hours later, is older than the resource's present (`is_harmless_when_stale`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from moto import mock_aws
 
 from handler import app
 from local.customerprofiles.models import Domain
-from tests.handler import faults
+from tests.handler import faults, promises
 from tests.handler.cloudformation import (
     ACCOUNT,
     DELETES_THE_NEW,
@@ -47,17 +47,15 @@ from tests.handler.cloudformation import (
     another_environment,
     stack_arn,
 )
-from tests.handler.faults import REGION, Call, Clock, Fault, Wire, has_data, live_domains, make_client
-
-STACK_ID, LOGICAL_ID, REQUEST_ID = (f"cloudformation:{tag}" for tag in ("stack-id", "logical-id", "request-id"))
-OWNERSHIP = {STACK_ID, LOGICAL_ID, REQUEST_ID}
+from tests.handler.faults import REGION, Clock, Fault, Wire, give_up_soon, has_data, live_domains, make_client
+from tests.handler.promises import LOGICAL_ID, OWNERSHIP, REQUEST_ID, STACK_ID
 
 # Weighted, so that the same domain is often in question.
 NAMES = ("alpha", "alpha", "alpha", "beta", "beta", "gamma")
 STACKS = ("one", "two")
 LOGICAL_IDS = ("Domain", "Other")
 
-MODEL = make_client().meta.service_model
+MODEL = faults.service_model()
 HARMFUL = [*faults.deadlines(late_by=2.5), faults.DIES_BEFORE, faults.DIES_AFTER]
 FAULTS = [*faults.faults_of_the_api(MODEL), *faults.faults_of_the_wire()]
 attempts = st.integers(0, 3)  # most events make up to four calls
@@ -160,6 +158,7 @@ class CloudFormationMachine(RuleBasedStateMachine):
         self._patch = pytest.MonkeyPatch()
         self.clock = Clock()
         self.clock.stop_time(self._patch)
+        give_up_soon(self._patch)
         client = make_client()
         self.wire = Wire(self.clock)
         self.wire.attach(client)
@@ -203,7 +202,7 @@ class CloudFormationMachine(RuleBasedStateMachine):
                 self.wire.attempts, self.wire.trouble = attempts, trouble
 
         self.wire.begin(trouble)
-        self.wire.on_act = functools.partial(self.judge, event)
+        self.wire.on_act = functools.partial(promises.judge, event)
         self.wire.on_attempt = deliver_again
         self.mailbox.first[:] = [403] * trouble.answer_is_refused
         try:
@@ -306,7 +305,7 @@ class CloudFormationMachine(RuleBasedStateMachine):
         self.settle(stack)
         physical_id = stack.resources[logical_id].physical_id
         domain = live_domains().get(physical_id)
-        was_own = domain is not None and self.is_own(domain.tags, stack.arn, logical_id)
+        was_own = domain is not None and promises.is_own(domain.tags, stack.arn, logical_id)
         self.plan = plan
         stack.remove(logical_id, retains=retains)
         is_answered_well = not any(owner == logical_id for owner, *_ in stack.undeleted)
@@ -372,72 +371,17 @@ class CloudFormationMachine(RuleBasedStateMachine):
 
     # What must hold
 
-    def judge(self, event: Mapping[str, Any], call: Call) -> None:
-        """Judge one call that the API has just carried out for an event, as an auditor would who knows that event."""
-        if call.operation == "GetDomain":
-            return
-        kind, physical_id = event["RequestType"], event.get("PhysicalResourceId")
-        asked = event["ResourceProperties"]
-        tags, is_own = call.tags_before, self.is_own(call.tags_before, event["StackId"], event["LogicalResourceId"])
-        if call.operation == "DeleteDomain":
-            assert is_own, "a domain was deleted that isn't the event's own"
-            self.judge_delete(call, event)
-            return
-        assert kind != "Delete", f"a Delete led to {call.operation}"
-        assert call.name == asked["DomainName"], f"{call.operation} of a domain that the template doesn't name"
-        if call.operation == "CreateDomain":
-            made = live_domains()[call.name].tags
-            assert self.is_own(made, event["StackId"], event["LogicalResourceId"])
-            assert made[REQUEST_ID] == event["RequestId"]
-            return
-        is_unowned = not any(tags.get(key) for key in (STACK_ID, LOGICAL_ID)) or self.is_half_own(tags, event)
-        if physical_id == call.name:
-            assert is_own or is_unowned, "an Update changed a domain that another stack has taken over"
-        else:
-            assert is_own or asked.get("AdoptExisting") == "true", "a domain was changed that nobody asked to adopt"
-        if call.operation == "UntagResource":
-            # Nothing that a person put there, and not the owner's mark.
-            dropped = call.tags_before.keys() - live_domains()[call.name].tags.keys()
-            assert dropped <= {"team", "cost"}
-
-    def judge_delete(self, call: Call, event: Mapping[str, Any]) -> None:
-        physical_id, asked = event.get("PhysicalResourceId", ""), event["ResourceProperties"]
-        is_made = call.tags_before.get(REQUEST_ID) != "adopted"
-        may_have_data = asked.get("DeletionProtection") == "false"
-        if event["RequestType"] == "Update":
-            old = event["OldResourceProperties"].get("DomainName")
-            assert call.name == old != physical_id == asked["DomainName"], "an Update deleted more than its leftover"
-            assert is_made, "a leftover was deleted that had been taken over"
-            assert not call.has_data_before, "a leftover was deleted with data in it"
-        elif physical_id == call.name:
-            if asked.get("DeletionProtection") == "true":
-                assert not call.has_data_before, "a protected domain was deleted with data in it"
-            assert is_made or not call.has_data_before or may_have_data, "a domain taken over was deleted with its data"
-        elif ":" in physical_id:
-            assert physical_id.endswith(call.tags_before[REQUEST_ID]), "deleted for another Create's failure"
-            assert not call.has_data_before or may_have_data, "a failed Create's domain was deleted with data in it"
-        else:
-            assert is_made, "a domain was deleted for a physical id that CloudFormation made up"
-            assert not call.has_data_before, "a domain with data was deleted for an id that CloudFormation made up"
-        assert event["RequestType"] != "Create", "a Create deleted something"
-
     @invariant()
     def no_domain_is_left_that_nobody_knows_of(self) -> None:
         # The wire has settled: what was on its way has arrived.
         self.wire.come_through(at_last=True)
-        for name, domain in live_domains().items():
-            if domain in self.left_on_purpose or domain.tags.get(REQUEST_ID) == "adopted":
-                continue
-            for stack in self.stacks.values():
-                logical_id = domain.tags.get(LOGICAL_ID, "")
-                if domain.tags.get(STACK_ID) != stack.arn or stack.knows(logical_id, name):
-                    continue
-                assert has_data(domain), f"domain {name} is left behind, and nobody knows of it"
-                self.left_on_purpose.append(domain)  # kept for its data; the log says so
+        for domain in promises.left_behind(self.stacks.values(), but=self.left_on_purpose):
+            assert has_data(domain), f"domain {domain.name} is left behind, and nobody knows of it"
+            self.left_on_purpose.append(domain)  # kept for its data; the log says so
 
     def assert_converged(self, stack_id: str, logical_id: str, properties: dict[str, Any]) -> None:
         domain = live_domains()[properties["DomainName"]]
-        assert self.is_own(domain.tags, stack_id, logical_id)
+        assert promises.is_own(domain.tags, stack_id, logical_id)
         assert domain.tags.items() >= properties.get("Tags", {}).items()
         for key in ("DefaultExpirationDays", "DeadLetterQueueUrl"):
             if key in properties:
@@ -466,15 +410,6 @@ class CloudFormationMachine(RuleBasedStateMachine):
 
     def is_retained(self, *names: str) -> bool:
         return any(domain in self.left_on_purpose for name, domain in live_domains().items() if name in names)
-
-    @staticmethod
-    def is_own(tags: Mapping[str, str], stack_id: str, logical_id: str) -> bool:
-        return (tags.get(STACK_ID), tags.get(LOGICAL_ID)) == (stack_id, logical_id)
-
-    @staticmethod
-    def is_half_own(tags: Mapping[str, str], event: Mapping[str, Any]) -> bool:
-        left = {tags.get(STACK_ID, event["StackId"]), tags.get(LOGICAL_ID, event["LogicalResourceId"])}
-        return bool(left == {event["StackId"], event["LogicalResourceId"]})
 
     def settle(self, stack: Stack) -> None:
         """A stack whose rollback or Delete has failed takes no new update before somebody has cleared that up."""
