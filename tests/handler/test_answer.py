@@ -1,0 +1,427 @@
+"""The answer: in a form that CloudFormation takes, sent until it is taken, and its URL a secret."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import ModuleType
+from typing import Any
+
+import botocore.session
+import pytest
+import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.certificates import Certificates, make_certificates
+from handler import answer as answers
+from handler import app
+from handler.answer import AnswerNotTakenError, deliver, encoded, fitted, outputs
+from tests.handler.cloudformation import MOST_BYTES, STACK, Context, Mailbox, event
+from tests.handler.faults import Clock, Wire
+
+LOG_STREAM = "2025/01/01/[$LATEST]0123456789abcdef"
+SECRET = "0dd5-the-signature"
+MODEL = botocore.session.get_session().get_service_model("customer-profiles")
+REPORTED: Any = MODEL.operation_model("GetDomain").output_shape
+ASKED: Any = MODEL.operation_model("CreateDomain").input_shape
+
+# Everything that Python holds as text, half surrogate pairs included: json.loads makes them out of \ud800.
+TEXTS = st.text(st.characters(exclude_categories=()))
+
+
+def an_answer(reason: str = "", **data: Any) -> dict[str, Any]:
+    return {
+        "Status": "FAILED" if reason else "SUCCESS",
+        "Reason": reason,
+        "PhysicalResourceId": "customers",
+        "StackId": STACK,
+        "RequestId": "4cba9f5c-0000-4000-8000-000000000001",
+        "LogicalResourceId": "Domain",
+        "NoEcho": False,
+        "Data": data,
+    }
+
+
+def send(url: str, clock: Clock, seconds: float = 300.0, module: ModuleType = answers) -> None:
+    end = clock.now + seconds
+    module.deliver(url, an_answer(), lambda: end - clock.now)
+
+
+def refused() -> str:
+    """The URL of a port at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}/answers?X-Amz-Signature={SECRET}"
+
+
+class TestForm:
+    @pytest.mark.parametrize("character", ["a", "é", "語", "😀", "\ud800", '"', "\\", "\x00", "\n"])
+    def test_a_reason_of_any_characters_has_at_most_4096_bytes(self, character: str) -> None:
+        sent = encoded(fitted(an_answer(character * 9000), LOG_STREAM))
+
+        assert MOST_BYTES - 16 <= len(sent) <= MOST_BYTES, "too long, or more was cut off than had to be"
+        assert json.loads(sent)["Reason"].startswith(character * 100)
+
+    @pytest.mark.parametrize("character", ["é", "語", "😀"])
+    def test_the_limit_is_one_of_bytes_and_not_of_characters(self, character: str) -> None:
+        room = (MOST_BYTES - len(encoded(an_answer("a"))) + 1) // len(character.encode())
+        fits, too_long = an_answer(character * room), an_answer(character * (room + 1))
+
+        assert fitted(fits, LOG_STREAM) == fits
+        assert fitted(too_long, LOG_STREAM) != too_long
+
+    def test_an_answer_of_exactly_4096_bytes_is_left_as_it_is(self) -> None:
+        longest = an_answer("a")
+        longest["Reason"] *= 1 + MOST_BYTES - len(encoded(longest))
+
+        assert fitted(longest, LOG_STREAM) == longest
+        assert len(encoded(longest)) == MOST_BYTES
+
+    def test_a_reason_too_long_keeps_its_beginning_and_ends_by_naming_the_log_stream(self) -> None:
+        problems = "\n".join(f"Tags[{number}].Key: is missing; it is required" for number in range(200))
+
+        reason = fitted(an_answer(problems), LOG_STREAM)["Reason"]
+
+        kept, _, ending = reason.partition("... (")
+        assert len(kept) > 3000
+        assert problems.startswith(kept)
+        assert LOG_STREAM in ending
+
+    def test_long_data_leaves_the_short_reason_and_the_other_values(self) -> None:
+        short = fitted(an_answer("short", Long="x" * 5000, DomainName="customers", Count=3), LOG_STREAM)
+
+        assert len(encoded(short)) <= MOST_BYTES
+        assert (short["Reason"], short["Data"]["DomainName"], short["Data"]["Count"]) == ("short", "customers", 3)
+        assert short["Data"]["Long"].startswith("x" * 3000)
+
+    def test_what_is_cut_is_not_cut_from_the_answer_that_came(self) -> None:
+        long = an_answer("r" * 5000, Long="x" * 5000)
+        before = json.loads(encoded(long))
+
+        fitted(long, LOG_STREAM)
+
+        assert long == before
+
+    @given(reason=TEXTS, times=st.integers(1, 5000), data=st.dictionaries(TEXTS, TEXTS | st.integers(), max_size=4))
+    def test_any_answer_fits_and_says_whose_it_is(self, reason: str, times: int, data: dict[str, Any]) -> None:
+        answer = {**an_answer(reason * times), "Data": data}
+
+        sent = encoded(fitted(answer, LOG_STREAM))
+
+        assert len(sent) <= MOST_BYTES
+        arrived = json.loads(sent)
+        for field in ("Status", "PhysicalResourceId", "StackId", "RequestId", "LogicalResourceId"):
+            assert arrived[field] == answer[field]
+        assert bool(arrived["Reason"]) == bool(reason), "FAILED without a reason is no answer"
+
+    @pytest.mark.parametrize("data", [{}, {"Count": 3}, {"Name": ""}])
+    def test_ids_too_long_by_themselves_end_in_an_answer_all_the_same(self, data: dict[str, Any]) -> None:
+        answer = {**an_answer("reason", **data), "LogicalResourceId": "L" * 5000}
+
+        assert fitted(answer, LOG_STREAM)["LogicalResourceId"] == answer["LogicalResourceId"]
+
+
+class TestOutputs:
+    def test_times_are_utc_in_iso_8601(self) -> None:
+        live = {
+            "DomainName": "customers",
+            "CreatedAt": datetime(2025, 1, 1, 1, 30, tzinfo=timezone(timedelta(hours=2))),
+            "LastUpdatedAt": datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC),
+        }
+
+        data = outputs(live, "arn", REPORTED, ASKED)
+
+        assert data["CreatedAt"] == "2024-12-31T23:30:00Z"
+        assert data["LastUpdatedAt"] == "2025-01-02T03:04:05Z"
+
+    def test_only_strings_and_numbers_get_into_data(self) -> None:
+        data = outputs(_everything(REPORTED), "arn", REPORTED, ASKED)
+
+        assert {type(value) for value in data.values()} <= {str, int, float}
+        assert {"DomainName", "DomainArn", "CreatedAt", "LastUpdatedAt", "Stats.ProfileCount"} <= data.keys()
+        assert {"RuleBasedMatching.Status", "DataStore.Readiness.Message"} <= data.keys()
+
+    def test_what_was_asked_for_is_no_output(self) -> None:
+        data = outputs(_everything(REPORTED), "arn", REPORTED, ASKED)
+
+        assert not {"DefaultExpirationDays", "Matching.Enabled", "Tags"} & data.keys()
+
+    def test_what_the_api_does_not_report_is_left_out(self) -> None:
+        assert outputs({"DomainName": "customers"}, "arn", REPORTED, ASKED) == {
+            "DomainName": "customers",
+            "DomainArn": "arn",
+        }
+
+
+def _everything(shape: Any) -> Any:
+    """A value of that shape with every member it has."""
+    match shape.type_name:
+        case "structure":
+            return {name: _everything(member) for name, member in shape.members.items()}
+        case "list":
+            return [_everything(shape.member)]
+        case "map":
+            return {"key": _everything(shape.value)}
+        case "timestamp":
+            return datetime(2025, 1, 1, tzinfo=UTC)
+        case "boolean":
+            return True
+        case "string":
+            return "text"
+        case _:
+            return 7
+
+
+class TestDelivery:
+    def test_it_is_a_put_with_an_empty_content_type_and_the_exact_length_in_bytes(
+        self, mailbox: Mailbox, clock: Clock
+    ) -> None:
+        answer = an_answer("schön \ud800 😀")
+
+        deliver(mailbox.url(), answer, lambda: 300.0)
+
+        (put,) = mailbox.puts
+        assert put.headers["Content-Type"] == ""
+        assert put.headers["Content-Length"] == str(len(encoded(answer)))
+        assert "Transfer-Encoding" not in put.headers
+        assert put.answer == answer
+
+    @pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503, 0], ids=lambda s: s or "a broken connection")
+    def test_what_is_not_taken_is_sent_again_with_growing_pauses(
+        self, status: int, mailbox: Mailbox, clock: Clock
+    ) -> None:
+        mailbox.first += [status] * 4
+
+        send(mailbox.url(), clock)
+
+        assert [put.status for put in mailbox.puts] == [status] * 4 + [200]
+        assert len({put.body for put in mailbox.puts}) == 1
+        assert clock.pauses == sorted(set(clock.pauses)), "the pauses don't grow"
+        assert len(clock.pauses) == 4
+
+    def test_a_refused_connection_is_tried_again_until_somebody_listens(self, clock: Clock) -> None:
+        with late_server() as (url, listen, taken):
+            clock.on_sleep.append(lambda: listen() if len(clock.pauses) == 3 else None)
+
+            send(url, clock)
+
+            assert len(clock.pauses) == 3
+            assert taken == ["Domain"]
+
+    def test_a_kept_connection_that_was_closed_meanwhile_costs_no_answer(self, mailbox: Mailbox, clock: Clock) -> None:
+        send(mailbox.url(), clock)
+        mailbox.first.append(0)
+
+        send(mailbox.url(), clock)
+
+        assert [put.status for put in mailbox.puts] == [200, 0, 200]
+
+    @pytest.mark.parametrize("seconds", [300.0, 10.0, 0.6, 0.0, -1.0])
+    def test_it_gives_up_before_the_time_is_up(self, mailbox: Mailbox, clock: Clock, seconds: float) -> None:
+        mailbox.first += [503] * 1000
+        start = clock.now
+
+        with pytest.raises(AnswerNotTakenError, match="503"):
+            send(mailbox.url(), clock, seconds)
+
+        taken = clock.now - start
+        assert taken <= max(seconds, 0), "Lambda would have killed the function first"
+        assert len(mailbox.puts) == len(clock.pauses) + 1, "at least one attempt, and no pause that nothing follows"
+        assert seconds - taken < 11, "there was time for another attempt"
+
+    def test_the_redirect_of_a_new_bucket_is_followed_with_the_same_answer(
+        self, mailbox: Mailbox, clock: Clock
+    ) -> None:
+        target = mailbox.url()
+        with redirecting_server(target) as url:
+            send(url, clock)
+
+        (put,) = mailbox.puts
+        assert target.endswith(put.path)
+        assert put.answer == an_answer()
+
+    def test_a_redirect_in_a_circle_ends_when_the_time_is_up(self, clock: Clock) -> None:
+        with redirecting_server(None) as url, pytest.raises(AnswerNotTakenError):
+            send(url, clock, seconds=20.0)
+
+    def test_https_with_the_certificates_of_the_environment(
+        self, certificates: Certificates, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(certificates.bundle))
+        module = answer_module_that_starts_now()
+
+        with late_server(certificates) as (url, listen, taken):
+            listen()
+            send(url, clock, module=module)
+
+            assert taken == ["Domain"]
+
+    def test_a_server_that_is_not_to_be_trusted_gets_no_answer(self, certificates: Certificates, clock: Clock) -> None:
+        with late_server(certificates) as (url, listen, taken):
+            listen()
+            with pytest.raises(AnswerNotTakenError, match="SSLError"):
+                send(url, clock, seconds=5.0)
+
+            assert taken == []
+
+
+class TestSecrecy:
+    """The URL is pre-signed: whoever reads it can answer in the function's place."""
+
+    @pytest.mark.parametrize("statuses", [[], [400, 403, 500, 0]], ids=["taken", "refused first"])
+    def test_the_url_is_in_no_log_of_any_library_at_any_level(
+        self,
+        statuses: list[int],
+        mailbox: Mailbox,
+        clock: Clock,
+        wire: Wire,
+        every_log: list[str],
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        mailbox.first += statuses
+        with redirecting_server(mailbox.url(SECRET)) as url:
+            properties = {"DomainName": "customers", "DefaultExpirationDays": 30}
+            app.lambda_handler(event("Create", properties, response_url=url), Context(clock))
+
+        assert len(mailbox.taken()) == 1
+        assert any("botocore" in line for line in every_log), "the libraries log, and this test sees it"
+        assert_kept_secret("\n".join([*every_log, *capfd.readouterr()]), url)
+
+    @pytest.mark.parametrize("make_url", [refused, lambda: f"http://[not-an-address/?X-Amz-Signature={SECRET}"])
+    def test_the_url_is_not_in_the_error_that_lambda_logs(
+        self, make_url: Callable[[], str], clock: Clock, every_log: list[str], capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        url = make_url()
+
+        with pytest.raises(AnswerNotTakenError) as raised:
+            send(url, clock, seconds=5.0)
+
+        text = "".join(traceback.TracebackException.from_exception(raised.value, capture_locals=False).format())
+        assert_kept_secret("\n".join([text, repr(raised.value), *every_log, *capfd.readouterr()]), url)
+        assert raised.value.__context__ is None, "an exception of urllib3's, which quotes the URL"
+
+    def test_the_libraries_log_again_after_the_answer(
+        self, mailbox: Mailbox, clock: Clock, every_log: list[str]
+    ) -> None:
+        mailbox.first.append(500)
+        send(mailbox.url(SECRET), clock)
+        with pytest.raises(AnswerNotTakenError):
+            send(refused(), clock, seconds=1.0)
+
+        urllib3.PoolManager().request("PUT", mailbox.url("not-a-secret"), body=encoded(an_answer()))
+
+        assert any("not-a-secret" in line for line in every_log)
+
+
+def assert_kept_secret(logged: str, url: str) -> None:
+    assert SECRET not in logged
+    assert "X-Amz-Signature" not in logged
+    assert url not in logged
+
+
+@pytest.fixture
+def every_log() -> Iterator[list[str]]:
+    """What any logger writes while each of them is at the level of debugging."""
+    lines: list[str] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(f"{record.name} {logging.Formatter().format(record)} {vars(record)}")
+
+    collector = Collector()
+    known = [logging.root, *logging.root.manager.loggerDict.values()]
+    before = [(logger, logger.level) for logger in known if isinstance(logger, logging.Logger)]
+    for logger, _ in before:
+        logger.setLevel(logging.DEBUG)
+        if logger is logging.root or not logger.propagate:
+            logger.addHandler(collector)
+    yield lines
+    for logger, level in before:
+        logger.setLevel(level)
+        logger.removeHandler(collector)
+
+
+def answer_module_that_starts_now() -> ModuleType:
+    """handler.answer as another execution environment loads it, with the environment variables of this moment."""
+    spec = importlib.util.find_spec("handler.answer")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@contextmanager
+def late_server(
+    certificates: Certificates | None = None,
+) -> Iterator[tuple[str, Callable[[], None], list[str]]]:
+    """A mailbox that refuses connections until it is told to listen: its URL, that function, and whose answers came."""
+    taken: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            taken.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["LogicalResourceId"])
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
+    server.server_bind()
+    if certificates is not None:
+        server.socket = certificates.server_context().wrap_socket(server.socket, server_side=True)
+    serving = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+
+    def listen() -> None:
+        server.server_activate()
+        serving.start()
+
+    try:
+        scheme = "https" if certificates else "http"
+        yield f"{scheme}://127.0.0.1:{server.server_port}/answers?X-Amz-Signature={SECRET}", listen, taken
+    finally:
+        if serving.is_alive():
+            server.shutdown()
+            serving.join()
+        server.server_close()
+
+
+@contextmanager
+def redirecting_server(target: str | None) -> Iterator[str]:
+    """S3 while a bucket is new; without a target it redirects to itself, over and over."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(307)
+            self.send_header("Location", target or self.path)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    serving = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    serving.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/new-bucket?X-Amz-Signature={SECRET}"
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
