@@ -100,7 +100,7 @@ def deliver(url: str, answer: Mapping[str, Any], seconds_left: Callable[[], floa
                     url,
                     body=body,
                     headers={"Content-Type": "", "Content-Length": str(len(body))},
-                    timeout=max(0.5, min(10.0, seconds_left() - 0.5)),
+                    timeout=urllib3.Timeout(total=max(0.5, min(10.0, seconds_left() - 0.5))),
                     retries=_ONLY_REDIRECTS,
                 )
             outcome = f"status {response.status}"

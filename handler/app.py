@@ -6,7 +6,8 @@
     API called             domains.py     and its errors in words
     answer out             answer.py      what CloudFormation is told
 
-crhelper dispatches (dispatch.py), with an eye on the time (deadline.py); telemetry.py has the log and the metrics.
+crhelper dispatches (dispatch.py), with an eye on the time (deadline.py). problems.py words what is wrong with
+properties, retries.py waits for a throttled API, stack_tags.py reads the stack's tags, telemetry.py logs.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from handler import decision
 from handler.answer import outputs
 from handler.deadline import DeadlineReached
-from handler.decision import Converge, Create, Delete, Leave, Plan, RefusedError
+from handler.decision import Converge, Create, Delete, Leave, Plan, Refuse, RefusedError
 from handler.dispatch import CustomResource
 from handler.domains import ApiError, Domains, connect
 from handler.event import Event
@@ -45,19 +46,20 @@ def create_or_update(event: Event, context: Any) -> str:
     """Make the domain what the template says. Returns its name, the physical id."""
     domains = Domains(_client, _account(event, context))
     desired = with_stack_tags(translate(event.properties, domains.shape), event, domains.shape)
-    old = translate_leniently(event.old_properties, domains.shape)
+    old = _asked_for_before(event, domains)
 
     def decide(live: Live | None) -> Plan:
         return decision.create_or_update(event, desired, old, live, domains.shape)
 
     live = None
     if event.physical_id == desired.name:
-        _clean_up_after_replacement(domains, event, desired)
+        if old.name not in ("", desired.name):
+            _clean_up_after_replacement(domains, event, old.name)
         live = domains.find(desired.name)
         if live is None:
             logger.warning("the domain is gone; it is made again")
     # Else there is no domain yet, most likely. If there is, CreateDomain says so: one call less.
-    live = _settle(domains, desired.name, decide, live)
+    live = _decide_and_act(domains, desired.name, decide, live)
     resource.Data.update(outputs(live, domains.arn(desired.name), domains.reported_shape, domains.shape))
     return desired.name
 
@@ -75,27 +77,37 @@ def delete(event: Event, context: Any) -> str:
             break
     if live is None and event.is_unsettled and asked.name:
         live = domains.find_late(asked.name)
-    _settle(domains, name, lambda live: decision.delete(event, live, protection=asked.deletion_protection), live)
+    _decide_and_act(
+        domains, name, lambda live: decision.delete(event, live, protection=asked.deletion_protection), live
+    )
     return event.physical_id
 
 
-def _clean_up_after_replacement(domains: Domains, event: Event, desired: Desired) -> None:
-    """Delete what a replacement made that never got as far as an answer: this event rolls it back."""
+def _asked_for_before(event: Event, domains: Domains) -> Desired:
+    """What the template asked for before this event; nothing where it had a mistake, since then no call was made.
+
+    That is what a rollback brings: OldResourceProperties are then those of the update that failed.
+    """
     try:
-        name = translate(event.old_properties, domains.shape).name
+        return translate(event.old_properties, domains.shape)
     except InvalidPropertiesError:
-        return  # with a mistake in them no call was made
-    if name != desired.name:
-        live = domains.find(name) or domains.find_late(name)
-        _settle(domains, name, lambda live: decision.delete_leftover(event, live), live)
+        return Desired(name="")
 
 
-def _settle(domains: Domains, name: str, decide: Callable[[Live | None], Plan], live: Live | None) -> Live:
+def _clean_up_after_replacement(domains: Domains, event: Event, name: str) -> None:
+    """Delete what a replacement made that never got as far as an answer: this event rolls it back."""
+    live = domains.find(name) or domains.find_late(name)
+    _decide_and_act(domains, name, lambda live: decision.delete_leftover(event, live), live)
+
+
+def _decide_and_act(domains: Domains, name: str, decide: Callable[[Live | None], Plan], live: Live | None) -> Live:
     """Decide and act. Returns the live domain as it is then, {} if there is none; raises ApiError, RefusedError.
 
     After an error it looks at the domain and decides again. The call may have been carried out all the same (its answer
     was lost, or botocore's second attempt met the first one's work), or things are not as they were thought to be
-    (CreateDomain meets a domain of that name). An error after which there is still the same to do stands.
+    (CreateDomain meets a domain of that name). An error after which there is still the same to do stands; but a Delete
+    that was throttled is tried again, since each attempt needs a look of its own: nobody may have claimed or filled the
+    domain in the meantime.
     """
     plan = decide(live)
     while True:
@@ -106,7 +118,7 @@ def _settle(domains: Domains, name: str, decide: Callable[[Live | None], Plan], 
                 again = decide(domains.find(name))
             except (ApiError, DeadlineReached):
                 raise error from None  # the first error says more than that nobody could look
-            if again == plan:
+            if again == plan and not (isinstance(plan, Delete) and error.throttled):
                 raise
             logger.warning("deciding again after an error", error=str(error))
             plan = again
@@ -128,9 +140,9 @@ def _carry_out(domains: Domains, plan: Plan) -> Live:
         case Delete(name):
             domains.delete(name)
         case Leave(why):
-            logger.warning(f"left alone: {why}")
-        case refuse:
-            raise RefusedError(refuse.why)
+            logger.warning(f"nothing done: {why}")
+        case Refuse(why):
+            raise RefusedError(why)
     return {}
 
 

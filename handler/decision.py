@@ -1,8 +1,7 @@
 """Decision taken: what an event does to a domain, given how the live domain looks.
 
-Pure functions of plain values. Their rules are the table in section 3 of the contract, row by row (README.md, "What
-happens on each event"). They guard one sentence: no event destroys a domain that is not the resource's own, or leaves
-one behind that is.
+Pure functions of plain values. Their rules are the table in README.md, "What happens to an event". They guard one
+sentence: no event destroys a domain that is not the resource's own, or leaves one behind that is.
 """
 
 from __future__ import annotations
@@ -20,6 +19,8 @@ from handler.ownership import ADOPTED, LOGICAL_ID, REQUEST_ID, STACK_ID, Owner, 
 from handler.properties import CLEARED_BY_EMPTY, Desired
 
 Live = Mapping[str, Any]  # a domain as GetDomain reports it
+
+_COUNTS = {"ProfileCount": "profiles", "ObjectCount": "objects"}  # of Stats: what makes a domain hold data
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ Plan = Create | Converge | Delete | Leave | Refuse
 
 
 class RefusedError(Exception):
-    """The event would touch a domain that isn't the resource's to touch; str() tells the user the way on."""
+    """The event is refused; str() tells the user the way on."""
 
 
 def create_or_update(
@@ -81,7 +82,7 @@ def create_or_update(
     whose = owner(tags, event)
     is_known = event.physical_id == desired.name  # to CloudFormation, as this resource's domain
     if whose is Owner.OWN:
-        claimed = {} if is_known else _claim_again(event, live)
+        claimed = _claim_again(event, live, is_known=is_known)
     elif (is_known and whose is Owner.UNOWNED) or (not is_known and desired.adopt_existing):
         claimed = claim(event, ADOPTED)
     elif is_known:
@@ -121,7 +122,7 @@ def delete(event: Event, live: Live | None, *, protection: bool | None) -> Delet
         # A stack that is rolled back deletes what it has just taken over, or has failed to make. What was taken over
         # had its data before the stack, and a Create that failed may be in use all the same: both are protected unless
         # the template says that they are not.
-        is_doubtful = is_failed_create or tags.get(REQUEST_ID) == ADOPTED
+        is_doubtful = is_failed_create or tags.get(REQUEST_ID, ADOPTED) == ADOPTED
         is_protected = is_doubtful if protection is None else protection
         return _refuse_to_delete(event, live) if is_protected and not _is_empty(live) else Delete(name)
     if whose is Owner.FOREIGN:
@@ -142,9 +143,13 @@ def delete_leftover(event: Event, live: Live | None) -> Delete | Leave:
     return Leave(f"domain {live['DomainName']} isn't an empty one that this resource made")
 
 
-def _claim_again(event: Event, live: Live) -> dict[str, str]:
-    """The claim on an own domain that CloudFormation doesn't know at this event; {} where the tags may stay."""
+def _claim_again(event: Event, live: Live, *, is_known: bool) -> dict[str, str]:
+    """The claim on an own domain whose tags no longer say the whole of it; {} where they may stay."""
     made_by = live["Tags"].get(REQUEST_ID)
+    if made_by is None:
+        return claim(event, ADOPTED)  # somebody took the tag away, and nobody can tell any more who made the domain
+    if is_known:
+        return {}
     if made_by in (ADOPTED, event.request_id):
         return {}
     if not _is_empty(live):
@@ -159,7 +164,7 @@ def _claim_again(event: Event, live: Live) -> dict[str, str]:
 
 def _is_leftover(event: Event, live: Live) -> bool:
     tags = live.get("Tags", {})
-    return owner(tags, event) is Owner.OWN and tags.get(REQUEST_ID) != ADOPTED and _is_empty(live)
+    return owner(tags, event) is Owner.OWN and tags.get(REQUEST_ID, ADOPTED) != ADOPTED and _is_empty(live)
 
 
 def _refuse_to_delete(event: Event, live: Live) -> Refuse:
@@ -170,9 +175,6 @@ def _refuse_to_delete(event: Event, live: Live) -> Refuse:
         f"stack and retain {event.logical_id}. To delete it with all its data, delete the domain itself (aws "
         f"customer-profiles delete-domain --domain-name {live['DomainName']}), then the stack again."
     )
-
-
-_COUNTS = {"ProfileCount": "profiles", "ObjectCount": "objects"}
 
 
 def _is_empty(live: Live) -> bool:

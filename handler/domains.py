@@ -10,7 +10,7 @@ import boto3
 from botocore import xform_name
 from botocore.client import BaseClient
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 from botocore.model import OperationModel
 from botocore.parsers import ResponseParserError
 
@@ -29,12 +29,13 @@ _PATIENCE = (1, 2, 4, 8)
 class ApiError(Exception):
     """A call that failed; str() says what to do about it.
 
-    `unsettled`: it may have been carried out all the same, or may still be.
+    `unsettled`: it may have been carried out all the same, or may still be. `throttled`: it was one call too many.
     """
 
-    def __init__(self, text: str, *, unsettled: bool) -> None:
+    def __init__(self, text: str, *, unsettled: bool, throttled: bool = False) -> None:
         super().__init__(text)
         self.unsettled = unsettled
+        self.throttled = throttled
 
 
 class DomainNotFoundError(ApiError):
@@ -81,11 +82,15 @@ class Domains:
 
     def find_late(self, name: str) -> dict[str, Any] | None:
         """The live domain, looked for again and again: a CreateDomain that was given up on may still come through."""
-        for pause in self._patience:
-            time.sleep(pause)
-            live = self.find(name)
-            if live is not None:
-                return live
+        try:
+            for pause in self._patience:
+                time.sleep(pause)
+                live = self.find(name)
+                if live is not None:
+                    return live
+        except DeadlineReached as reached:
+            reached.waiting_for = f"domain {name}, which may still come into being"
+            raise
         return None
 
     def create(self, name: str, settings: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
@@ -114,7 +119,8 @@ class Domains:
 
     def _change(self, operation: str, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         response = self._call(operation, name, arguments)
-        logger.info(operation, domain_name=name, arguments=sorted(arguments))
+        changed = arguments.get("tags", arguments.get("tagKeys", arguments))
+        logger.info(operation, domain_name=name, changed=sorted(changed))  # names only, as of the event
         return response
 
     def _call(self, operation: str, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,12 +135,14 @@ class Domains:
             raise
         except ClientError as error:
             raise self._in_words(error, name, time.monotonic() - started) from error
-        except (BotoCoreError, ResponseParserError) as error:
+        except (HTTPClientError, ConnectionError, ResponseParserError) as error:
             raise ApiError(
                 f"{operation} of domain {name}: no answer from the API for {time.monotonic() - started:.0f} s. "
                 f"Check that the function can reach the endpoint of Customer Profiles, then try again ({error})",
                 unsettled=True,
             ) from error
+        except BotoCoreError as error:  # it never got as far as a call
+            raise ApiError(f"{operation} of domain {name}: {error}", unsettled=False) from error
         response.pop("ResponseMetadata", None)
         shape = self._operation(operation).output_shape
         missing = set(shape.required_members if shape else ()) - response.keys()
@@ -147,18 +155,21 @@ class Domains:
     def _in_words(self, error: ClientError, name: str, seconds: float) -> ApiError:
         code, text = error.response["Error"]["Code"], error.response["Error"]["Message"]
         metadata = error.response["ResponseMetadata"]
-        # An attempt before the last one may have been carried out although its answer was lost.
-        unsettled = metadata["HTTPStatusCode"] >= 500 or metadata.get("RetryAttempts", 0) > 0
+        status = metadata["HTTPStatusCode"]
+        # An attempt before the last one may have been carried out although its answer was lost; and a domain that
+        # exists already may be one that GetDomain doesn't see yet.
+        unsettled = status >= 500 or metadata.get("RetryAttempts", 0) > 0 or "already exists" in text
+        throttled = status == 429 or code == "ThrottlingException"
         call = f"{error.operation_name} of domain {name}"
         if code == "ResourceNotFoundException":
             return DomainNotFoundError(f"{call}: there is no such domain ({text})", unsettled=unsettled)
         if code == "AccessDeniedException":
             action = f"{self._client.meta.service_model.signing_name}:{error.operation_name}"
             words = f"not allowed. Allow the function's role {action} on {self.arn(name)} ({text})"
-        elif code == "ThrottlingException":
+        elif throttled:
             words = f"throttled for {seconds:.0f} s. Change fewer domains at once, or try again later ({text})"
-        elif metadata["HTTPStatusCode"] >= 500:
+        elif status >= 500:
             words = f"the API failed ({code}: {text}). Try again; if it goes on, ask AWS Support"
         else:
             words = f"refused by the API: {text}" if code == "BadRequestException" else f"{code}: {text}"
-        return ApiError(f"{call}: {words}", unsettled=unsettled)
+        return ApiError(f"{call}: {words}", unsettled=unsettled, throttled=throttled)

@@ -9,11 +9,7 @@ from typing import Any
 from botocore.model import StructureShape
 
 from handler.ownership import OWNERSHIP_KEYS
-from handler.properties import SWITCH, Desired, default_of
-
-# The API refuses a RuleBasedMatching while its status is IN_PROGRESS, an unchanged one too, so it must never be sent
-# again without a change (https://docs.aws.amazon.com/customerprofiles/latest/APIReference/API_RuleBasedMatchingResponse.html).
-_SENT_ONLY_WHEN_CHANGED = "RuleBasedMatching"
+from handler.properties import SENT_ONLY_WHEN_CHANGED, SWITCH, Desired, default_of
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ def find(
     put_back = {name: default_of(name, shape) for name in old.settings.keys() - desired.settings.keys()}
     update = {name: value for name, value in put_back.items() if value is not None and _differs(value, live.get(name))}
     for name, value in desired.settings.items():
-        if _differs(value, live.get(name), old.settings.get(name), settled=name == _SENT_ONLY_WHEN_CHANGED):
+        if _differs(value, live.get(name), old.settings.get(name), only_changes=name in SENT_ONLY_WHEN_CHANGED):
             update[name] = value
     tags = {**desired.tags, **claim}
     live_tags = live.get("Tags", {})
@@ -48,27 +44,29 @@ def find(
     )
 
 
-def _differs(desired: Any, live: Any, old: Any = None, *, settled: bool = False) -> bool:
+def _differs(desired: Any, live: Any, old: Any = None, *, only_changes: bool = False) -> bool:
     """Whether the live value has to change.
 
-    A member that the template had and dropped counts while the domain still has it. With `settled` it counts only
+    A member that the template had and dropped counts while the domain still has it. With `only_changes` it counts only
     while the domain still has the value that the template gave it: any other is the service's own default.
     """
     if isinstance(desired, Mapping):
         if live is None:
-            return desired != {SWITCH: False}  # a feature that is off, and one that nobody set, are the same
+            # A feature that is off, a structure with nothing in it, and one that nobody set, are the same.
+            return any(name != SWITCH or value for name, value in desired.items())
         if not isinstance(live, Mapping):
             return True
         before = old if isinstance(old, Mapping) else {}
         dropped = (before.keys() - desired.keys()) & live.keys()
-        return any(not settled or not _differs(before[name], live[name]) for name in dropped) or any(
-            _differs(value, live.get(name), before.get(name), settled=settled) for name, value in desired.items()
+        return any(not only_changes or not _differs(before[name], live[name]) for name in dropped) or any(
+            _differs(value, live.get(name), before.get(name), only_changes=only_changes)
+            for name, value in desired.items()
         )
     if isinstance(desired, list):
         if not isinstance(live, list) or len(live) != len(desired):
             return True
         olds = old if isinstance(old, list) and len(old) == len(desired) else [None] * len(desired)
-        return any(_differs(*each, settled=settled) for each in zip(desired, live, olds, strict=True))
+        return any(_differs(*each, only_changes=only_changes) for each in zip(desired, live, olds, strict=True))
     if desired == "":
         return bool(live)  # none asked for, none reported
     return bool(desired != live)

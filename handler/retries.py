@@ -17,6 +17,7 @@ from botocore.retries.base import BaseRetryableChecker
 _LONGEST_PAUSE = 3  # seconds; half of it on average
 _THROTTLED_ATTEMPTS = 170  # as many as the function's time holds, with some left to say so
 _FAILED_ATTEMPTS = 8
+_DELETE_ATTEMPTS = 3  # within a few seconds of the look at the domain; app.py looks again, and goes on
 
 
 def retry_patiently(client: BaseClient) -> None:
@@ -50,6 +51,8 @@ class _Patience(BaseRetryableChecker):
 
     def is_retryable(self, context: Any) -> bool:
         """Tell whether the call is to be tried again; `context` is botocore's RetryContext."""
+        if context.operation_model.name == "DeleteDomain" and context.attempt_number >= _DELETE_ATTEMPTS:
+            return False
         if not self._throttling.is_throttling_error_from_context(context):
             failures = context.request_context.get("failures", 0) + 1
             context.request_context["failures"] = failures

@@ -44,7 +44,9 @@ class Walk:
         values = {}
         for name, item in raw.items():
             if name not in members:
-                self.wrong((*path, name), f"is not a property here{suggestion(name, members)}")
+                # No answer has room for a hundred, and finding the nearest name takes a while.
+                nearest = suggestion(name, members) if len(self.problems) < 100 else ""
+                self.wrong((*path, name), f"is not a property here{nearest}")
                 continue
             value = self.value(members[name], item, (*path, name))
             if value is not INVALID:

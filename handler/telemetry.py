@@ -31,11 +31,17 @@ def begin(event: Event, aws_request_id: str) -> None:
         stack_id=event.stack_id,
         logical_id=event.logical_id,
         physical_id=event.physical_id,
-        domain_name=event.domain_name,
+        domain_name=_legible(event.domain_name),
         aws_request_id=aws_request_id,
     )
     # Names only: a value may come from a NoEcho parameter.
-    logger.info("event", properties=sorted(map(str, event.properties)) if isinstance(event.properties, dict) else None)
+    properties = event.properties if isinstance(event.properties, dict) else {}
+    logger.info("event", properties=sorted(map(_legible, properties))[:100])
+
+
+def _legible(text: Any) -> str:
+    """A name as it came, which may be anything, as far as a line of the log can hold it."""
+    return str(text)[:128].encode("utf-8", "backslashreplace").decode()
 
 
 def end(event: Event, answer: dict[str, Any], seconds: float) -> None:
