@@ -1,0 +1,85 @@
+"""What nobody asked for does not happen to a domain that is in use, on days when everything else goes wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+
+from handler.ownership import LOGICAL_ID, REQUEST_ID, STACK_ID
+from tests.handler.cloudformation import STACK, Delivery, Function, Mailbox, event
+from tests.handler.faults import REGION, Wire, faults_of_the_api, live_domains, service_model
+
+MINE = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "an-earlier-request"}
+LEAST = {"DomainName": "customers", "DefaultExpirationDays": 30}
+THROTTLED = next(fault for fault in faults_of_the_api(service_model()) if fault.name == "ThrottlingException")
+RULES = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRuleLevelForMatching": 1}
+
+
+def make(tags: dict[str, str] = MINE, **settings: Any) -> None:
+    """A domain, as somebody made it by hand or an event did long ago."""
+    api = boto3.client("customer-profiles", region_name=REGION)
+    api.create_domain(DomainName="customers", DefaultExpirationDays=30, Tags=tags, **settings)
+
+
+def update(function: Function, mailbox: Mailbox, properties: dict[str, Any], old: dict[str, Any]) -> Delivery:
+    return function.invoke(event("Update", properties, old, physical_id="customers", response_url=mailbox.url()))
+
+
+def delete(function: Function, mailbox: Mailbox, properties: dict[str, Any]) -> dict[str, Any]:
+    return function.invoke(event("Delete", properties, physical_id="customers", response_url=mailbox.url())).answer
+
+
+def test_the_rollback_of_a_typo_leaves_what_was_set_by_hand(function: Function, mailbox: Mailbox, wire: Wire) -> None:
+    make({**MINE, "team": "crm"}, Matching={"Enabled": True}, DeadLetterQueueUrl="https://sqs.example/by-hand")
+    typo = {**LEAST, "Matching": {"Enabled": True}, "DeadLetterQueueUrl": "", "Tags": {"team": "crm"}, "Maching": {}}
+    assert update(function, mailbox, typo, LEAST).answer["Status"] == "FAILED"
+    wire.begin()
+
+    assert update(function, mailbox, LEAST, typo).answer["Status"] == "SUCCESS"
+
+    assert wire.changes == []
+
+
+@pytest.mark.parametrize("theirs", [{STACK_ID: "another"}, {}], ids=["another stack claims it", "profiles come in"])
+def test_a_delete_that_was_throttled_looks_again_before_it_goes_on(
+    function: Function, mailbox: Mailbox, wire: Wire, theirs: dict[str, str]
+) -> None:
+    make()
+
+    def meanwhile(attempt: int, operation: str) -> None:
+        if attempt == 2:
+            domain = live_domains()["customers"]
+            domain.tags |= theirs
+            domain.profile_count = 1000
+
+    wire.on_attempt = meanwhile
+    wire.begin(lambda attempt, operation: THROTTLED if operation == "DeleteDomain" and attempt < 20 else None)
+
+    answer = delete(function, mailbox, {**LEAST, "DeletionProtection": True})
+
+    assert live_domains()["customers"].profile_count == 1000
+    assert answer["Status"] == ("SUCCESS" if theirs else "FAILED")
+
+
+def test_a_delete_that_was_throttled_for_long_is_done_in_the_end(
+    function: Function, mailbox: Mailbox, wire: Wire
+) -> None:
+    make()
+    wire.begin(lambda attempt, operation: THROTTLED if operation == "DeleteDomain" and attempt < 20 else None)
+
+    assert delete(function, mailbox, LEAST)["Status"] == "SUCCESS"
+    assert "customers" not in live_domains()
+
+
+def test_a_structure_with_nothing_in_it_sends_no_rules_again(function: Function, mailbox: Mailbox, wire: Wire) -> None:
+    make(RuleBasedMatching=RULES)
+    live_domains()["customers"].rule_based_matching_status = "IN_PROGRESS"
+    before = {**LEAST, "RuleBasedMatching": {**RULES, "ExportingConfig": {}}}
+    wire.begin()
+
+    answer = update(function, mailbox, {**before, "Tags": {"team": "crm"}}, before).answer
+
+    assert answer["Status"] == "SUCCESS", answer
+    assert wire.changes == ["TagResource"]
