@@ -11,7 +11,7 @@ from pathlib import Path
 import botocore
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 
@@ -36,7 +36,7 @@ class Certificates:
 
 def make_certificates(folder: Path) -> Certificates:
     """Make an authority, and a certificate of it for 127.0.0.1, good for a day."""
-    authority_key = ec.generate_private_key(ec.SECP256R1())
+    authority_key = _key()
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority of one run")])
     authority = (
         _certificate(authority_name, authority_name, authority_key.public_key(), authority_key.public_key())
@@ -44,7 +44,7 @@ def make_certificates(folder: Path) -> Certificates:
         .add_extension(_SIGNS_CERTIFICATES, critical=True)
         .sign(authority_key, hashes.SHA256())
     )
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = _key()
     certificate = (
         _certificate(x509.Name([]), authority_name, key.public_key(), authority_key.public_key())
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=True)
@@ -58,6 +58,11 @@ def make_certificates(folder: Path) -> Certificates:
     public = Path(botocore.__file__).with_name("cacert.pem")
     bundle.write_bytes(public.read_bytes() + authority.public_bytes(serialization.Encoding.PEM))
     return Certificates(server, bundle)
+
+
+def _key() -> rsa.RSAPrivateKey:
+    """Of the kind that AWS's endpoints have, so that a handshake takes as long."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 # Since 3.13 Python asks for this, and for the identifiers of the keys, as RFC 5280 does (VERIFY_X509_STRICT).
@@ -75,7 +80,7 @@ _SIGNS_CERTIFICATES = x509.KeyUsage(
 
 
 def _certificate(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, issuer_key: ec.EllipticCurvePublicKey
+    subject: x509.Name, issuer: x509.Name, key: rsa.RSAPublicKey, issuer_key: rsa.RSAPublicKey
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
