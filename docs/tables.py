@@ -19,7 +19,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 
 from handler.answer import outputs
-from handler.properties import OWN_PROPERTIES
+from handler.properties import OWN_PROPERTIES, most_tags
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
@@ -36,8 +36,7 @@ OWN_WORDS = {
     "RuleBasedMatching.AttributeTypesSelector.EmailAddress": "The kinds that `EmailAddress` in a rule stands for.",
     "DataStore": "Whether the domain has a data store.",
     "DataStore.Enabled": "The flag that enables the data store.",
-    "Tags": "A map of tags, or a list of `Key` and `Value` as the native type has them. Three of the number allowed "
-    "are the resource's own.",
+    "Tags": "A map of tags, or a list of `Key` and `Value` as the native type has them.",
     "DomainArn": "The domain's ARN, for policies.",
     "RuleBasedMatching.Status": "`PENDING`, `IN_PROGRESS` or `ACTIVE`, while rule-based matching is on.",
     "DataStore.Readiness.ProgressPercentage": "How far the data store is from being ready, roughly.",
@@ -65,7 +64,11 @@ def property_table(model: ServiceModel) -> str:
     rows: list[tuple[str, ...]] = [
         (f"`{path}`", _type(member), "yes" if required else "", _allowed(member), _words(path, member))
         for path, member, required in _members(shape)
+        if path != "Tags"
     ]
+    # Not what the API takes, but what it leaves: some are the resource's own.
+    tags = shape.members["Tags"]
+    rows.append(("`Tags`", _type(tags), "", f"at most {most_tags(tags)}", _words("Tags", tags)))
     rows += [(f"`{name}`", _type(member), "", "", member.documentation) for name, member in OWN_PROPERTIES.items()]
     return _table(("property", "type", "required", "allowed", "what it is"), rows)
 

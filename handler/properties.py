@@ -93,7 +93,7 @@ def with_more_tags(desired: Desired, more: Mapping[str, str], shape: StructureSh
     """The desired state with more tags, those that the API takes and as many as it takes; the ones it has win."""
     tags = shape.members["Tags"]
     takeable = {**_Walk(tags).value(tags, more, ()), **desired.tags}
-    room = _most_tags(tags)
+    room = most_tags(tags)
     chosen = [*desired.tags, *sorted(takeable.keys() - desired.tags.keys())][:room]
     return replace(desired, tags={key: takeable[key] for key in chosen})
 
@@ -117,7 +117,7 @@ def _translate(properties: Any, shape: StructureShape) -> tuple[Desired, list[Pr
     return desired, walk.problems
 
 
-def _most_tags(shape: Shape) -> int:
+def most_tags(shape: Shape) -> int:
     """How many tags of its own a template may have; the resource needs some of the API's number for itself."""
     return int(shape.metadata["max"]) - len(OWNERSHIP_KEYS)
 
@@ -144,8 +144,8 @@ class _Walk(Walk):
         """Convert tags, given as a map or, as the native resource type has them, as a list of Key and Value."""
         if not isinstance(raw, (Mapping, list)):
             return self.wrong(path, f"must be a map of tags, or a list of Key and Value, not {described(raw)}")
-        if len(raw) > _most_tags(shape):
-            self.wrong(path, f"has {len(raw)} tags; at most {_most_tags(shape)} are possible beside the resource's own")
+        if len(raw) > most_tags(shape):
+            self.wrong(path, f"has {len(raw)} tags; at most {most_tags(shape)} are possible beside the resource's own")
         tags: dict[str, str] = {}
         for at, key, value in self._tag_entries(shape, raw, path):
             if key in OWNERSHIP_KEYS:
