@@ -20,6 +20,7 @@ class Certificates:
     """Where they are. `bundle` has the public authorities too, as many as Lambda's has: reading them takes its time."""
 
     server: Path
+    authority: Path
     bundle: Path
 
     def server_context(self) -> ssl.SSLContext:
@@ -30,8 +31,9 @@ class Certificates:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables by which boto3, Python and requests find the bundle."""
-        return dict.fromkeys(("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(self.bundle))
+        """The environment variables by which boto3, Python and requests find the bundle, and Node the authority."""
+        bundle = dict.fromkeys(("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(self.bundle))
+        return {**bundle, "NODE_EXTRA_CA_CERTS": str(self.authority)}  # Node has the public ones built in
 
 
 def make_certificates(folder: Path) -> Certificates:
@@ -50,14 +52,15 @@ def make_certificates(folder: Path) -> Certificates:
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=True)
         .sign(authority_key, hashes.SHA256())
     )
-    server, bundle = folder / "server.pem", folder / "bundle.pem"
-    server.write_bytes(
+    made = Certificates(folder / "server.pem", folder / "authority.pem", folder / "bundle.pem")
+    made.server.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         + certificate.public_bytes(serialization.Encoding.PEM)
     )
     public = Path(botocore.__file__).with_name("cacert.pem")
-    bundle.write_bytes(public.read_bytes() + authority.public_bytes(serialization.Encoding.PEM))
-    return Certificates(server, bundle)
+    made.authority.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
+    made.bundle.write_bytes(public.read_bytes() + made.authority.read_bytes())
+    return made
 
 
 def _key() -> rsa.RSAPrivateKey:

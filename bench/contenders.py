@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tarfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
+
+_CDKS_HANDLER = "custom-resources/aws-custom-resource-handler"
+_CLIENT_FOR_NODE = "@aws-sdk/client-customer-profiles@3.1019.0"
 
 _TEMPLATE = """
 AWSTemplateFormatVersion: "2010-09-09"
@@ -29,6 +33,7 @@ class Contender:
     name: str
     artifact: Path
     handler: str = "app.lambda_handler"
+    bootstrap: Sequence[str] = ()
 
     def archive(self, folder: Path) -> Path:
         """The archive that Lambda would get, made as `sam deploy` makes it."""
@@ -66,6 +71,7 @@ def build(folder: Path, interpreter: Interpreter, sam: Path) -> list[Contender]:
         Contender("bare boto3 handler", bare),
         Contender("the same with bytecode", compiled),
         Contender("crhelper's defaults, Powertools", _build_with_sam("stock", folder, interpreter, sam)),
+        *build_cdks(folder / "cdk"),
     ]
 
 
@@ -74,6 +80,25 @@ def build_project(artifact: Path, interpreter: Interpreter) -> Contender:
     target = ["build-Function", f"ARTIFACTS_DIR={artifact}", f"PYTHON={interpreter.path}"]
     _run(["make", "--silent", "--directory", str(PROJECT / "handler"), *target])
     return Contender("this project", artifact, "handler.app.lambda_handler")
+
+
+def build_cdks(artifact: Path) -> list[Contender]:
+    """The handler of CDK's AwsCustomResource, if there is a Node to run it and .venv/cdk to take it from.
+
+    Lambda has the AWS SDK for JavaScript in the image of its runtime; here npm installs the one client that is used.
+    """
+    node, npm = shutil.which("node"), shutil.which("npm")
+    package = next(PROJECT.glob(".venv/cdk/lib/python3*/site-packages/aws_cdk/_jsii/aws-cdk-lib@*.tgz"), None)
+    if not (node and npm and package):
+        return []
+    artifact.mkdir()
+    with tarfile.open(package) as archive:
+        handler = archive.extractfile(f"package/custom-resource-handlers/dist/{_CDKS_HANDLER}/index.js")
+        assert handler
+        (artifact / "index.js").write_bytes(handler.read())
+    _run([npm, "install", "--silent", "--no-package-lock", "--prefix", str(artifact), _CLIENT_FOR_NODE])
+    bootstrap = node, str(PROJECT / "bench" / "cdk" / "bootstrap.js")
+    return [Contender("CDK's AwsCustomResource on Node", artifact, "index.handler", bootstrap)]
 
 
 def _build_with_sam(name: str, folder: Path, interpreter: Interpreter, sam: Path) -> Path:

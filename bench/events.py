@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -20,6 +21,17 @@ def create(response_url: str, name: str, **properties: Any) -> dict[str, Any]:
         "LogicalResourceId": "Domain",
         "ResourceProperties": {"DomainName": name, "DefaultExpirationDays": "366", **properties},
     }
+
+
+def create_by_cdk(response_url: str, name: str) -> dict[str, Any]:
+    """The same as CDK's AwsCustomResource has it: a call of the API, written into the properties."""
+    call = {
+        "service": "CustomerProfiles",
+        "action": "createDomain",
+        "parameters": {"DomainName": name, "DefaultExpirationDays": 366},
+        "physicalResourceId": {"id": name},
+    }
+    return {**create(response_url, name), "ResourceProperties": {"Create": json.dumps(call)}}
 
 
 def update(response_url: str, old: dict[str, Any], name: str, **properties: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -55,8 +55,12 @@ class Runtime:
         environment: Mapping[str, str] | None = None,
         seconds: int = 300,
         python: Path = SAM_PYTHON,
+        bootstrap: Sequence[str] = (),
     ) -> None:
-        """`seconds` is the function's timeout, `python` an interpreter that has awslambdaric, if not that of SAM."""
+        """`seconds` is the function's timeout, `python` an interpreter that has awslambdaric, if not that of SAM.
+
+        `bootstrap` is the command that runs the function's process, for a function that isn't one of Python.
+        """
         self._directory = tempfile.TemporaryDirectory(prefix="runtime-")
         folder = Path(self._directory.name)
         client = folder / "client"
@@ -69,7 +73,8 @@ class Runtime:
             f"--runtime-interface-emulator-address=127.0.0.1:{self._port}",
             f"--runtime-api-address=127.0.0.1:{api_port}",
             # Without site-packages: those of this environment have a boto3 of their own.
-            *(str(python), "-S", "-m", "awslambdaric", handler),
+            *(bootstrap or (str(python), "-S", "-m", "awslambdaric")),
+            handler,
         ]
         self._artifact = artifact
         self._environment = {

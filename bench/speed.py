@@ -45,14 +45,21 @@ def measure(
 
 def _one_environment(contender: Contender, endpoints: Endpoints, python: Path, warm_events: int) -> Times:
     endpoints.limit(None)
-    with Runtime(contender.artifact, contender.handler, environment=endpoints.environment, python=python) as runtime:
+    with Runtime(
+        contender.artifact,
+        contender.handler,
+        environment=endpoints.environment,
+        python=python,
+        bootstrap=contender.bootstrap,
+    ) as runtime:
         # The process of the runtime itself starts with the first event, so that it is part of the cold start.
-        cold, *warm = [_from_event_to_answer(runtime, endpoints) for _ in range(1 + warm_events)]
+        cold, *warm = [_from_event_to_answer(contender, runtime, endpoints) for _ in range(1 + warm_events)]
         return Times([cold], [median(warm)] if warm else [], [runtime.peak_memory / 1024])
 
 
-def _from_event_to_answer(runtime: Runtime, endpoints: Endpoints) -> float:
-    event = events.create(endpoints.response_url, f"domain-{uuid.uuid4()}")
+def _from_event_to_answer(contender: Contender, runtime: Runtime, endpoints: Endpoints) -> float:
+    make_event = events.create_by_cdk if contender.bootstrap else events.create
+    event = make_event(endpoints.response_url, f"domain-{uuid.uuid4()}")
     started = time.monotonic()
     returned = runtime.invoke(event)
     try:
