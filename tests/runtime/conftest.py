@@ -1,0 +1,31 @@
+"""The built function in Lambda's own runtime, between an API that hangs on command and a mailbox for its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bench.contenders import Contender, Interpreter, build_project
+from bench.runtime import SAM_PYTHON
+from tests.handler.cloudformation import Mailbox
+from tests.runtime.api import Api
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Contender:
+    return build_project(tmp_path_factory.mktemp("build") / "artifact", Interpreter.at(SAM_PYTHON))
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    """The stand-in, empty."""
+    with Api() as api:
+        yield api
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    mailbox = Mailbox()
+    yield mailbox
+    mailbox.close()
