@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import os
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -20,9 +22,23 @@ from handler.telemetry import logger
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
 MOST_BYTES = 4096
 
-# Connections stay open from one event to the next; urllib3 notices one that died while the environment was frozen. The
-# certificates are read here, once: else urllib3 reads them for every new connection.
-_pool = urllib3.PoolManager(ssl_context=ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None))
+
+@functools.cache
+def _pool() -> urllib3.PoolManager:
+    """Connections stay open from one event to the next; urllib3 notices one that died while the environment was frozen.
+
+    The certificates are read once: else urllib3 reads them for every new connection. A bundle that isn't there must not
+    keep the answer back which says so.
+    """
+    bundle = os.environ.get("AWS_CA_BUNDLE", "")
+    return urllib3.PoolManager(
+        ssl_context=ssl.create_default_context(cafile=bundle if os.path.exists(bundle) else None)
+    )
+
+
+# Reading certificates takes 15 ms of a cold start of 220, and OpenSSL needs no lock of Python's for it.
+_reading = threading.Thread(target=_pool, daemon=True)
+_reading.start()
 # S3 answers with a redirect while a bucket is new. All other trying again is done here, with a look at the clock.
 _ONLY_REDIRECTS = urllib3.Retry(total=None, connect=0, read=0, redirect=2, status=0, other=0)
 
@@ -90,17 +106,18 @@ def deliver(url: str, answer: Mapping[str, Any], seconds_left: Callable[[], floa
 
     The URL is pre-signed, a credential, so no library gets to log it, nor does an exception that quotes it.
     """
+    _reading.join()
     body = encoded(answer)
     pause = 0.1
     while True:
         try:
             with _unlogged():
-                response = _pool.request(
+                response = _pool().request(
                     "PUT",
                     url,
                     body=body,
                     headers={"Content-Type": "", "Content-Length": str(len(body))},
-                    timeout=urllib3.Timeout(total=max(0.5, min(10.0, seconds_left() - 0.5))),
+                    timeout=urllib3.Timeout(total=max(0.5, min(10.0, seconds_left() / 3))),  # so that three fit
                     retries=_ONLY_REDIRECTS,
                 )
             outcome = f"status {response.status}"
