@@ -1,0 +1,270 @@
+"""The deadline: every event is answered before the function's time is up, whatever it is waiting for, and only once."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from handler.deadline import Alarm, DeadlineReached, margin
+from handler.dispatch import CustomResource
+from handler.domains import _CONFIG, ApiError, Domains
+from handler.event import Event
+from tests.handler.cloudformation import Context, Mailbox, event
+from tests.handler.faults import REGION, Clock
+
+PROPERTIES = {"DomainName": "customers", "DefaultExpirationDays": 30}
+SOON = 0.05  # seconds
+
+
+def hang(*_: Any) -> str:
+    """What nothing but the deadline ends; the seconds are only there for a test that fails to fail."""
+    threading.Event().wait(10)
+    return "customers"
+
+
+def resource_with(handler: Callable[[Event, Any], str]) -> CustomResource:
+    resource = CustomResource()
+    for register in (resource.create, resource.update, resource.delete):
+        register(handler)
+    return resource
+
+
+def sent(request_type: str, mailbox: Mailbox, **properties: Any) -> dict[str, Any]:
+    physical_id = None if request_type == "Create" else "customers"
+    return event(request_type, PROPERTIES | properties, physical_id=physical_id, response_url=mailbox.url())
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """Whatever a test does to the alarm, pytest's own time limit works again for the next one."""
+    handler, (left, _) = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
+    yield
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, left)
+
+
+@pytest.fixture
+def soon(clock: Clock) -> Context:
+    """A context with so little time that the deadline is there at once."""
+    return Context(clock, SOON)
+
+
+class TestAlarm:
+    @pytest.mark.parametrize("seconds", [SOON, 0.0, -5.0])
+    def test_it_rings_out_of_a_call_that_hangs(self, seconds: float) -> None:
+        started = time.monotonic()
+        alarm = Alarm(seconds)
+
+        with pytest.raises(DeadlineReached):
+            hang()
+
+        alarm.cancel()
+        assert time.monotonic() - started < 5
+
+    def test_it_rings_again_when_its_first_ring_was_swallowed(self) -> None:
+        alarm = Alarm(SOON)
+        with pytest.raises(DeadlineReached):
+            hang()
+
+        with pytest.raises(DeadlineReached):
+            hang()
+        alarm.cancel()
+
+    def test_once_cancelled_it_never_rings(self) -> None:
+        alarm = Alarm(300)
+
+        alarm.cancel()
+
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+        signal.raise_signal(signal.SIGALRM)  # one that was on its way already
+
+    def test_no_library_takes_it_for_a_failed_attempt(self) -> None:
+        assert not issubclass(DeadlineReached, Exception)
+
+    def test_it_rings_out_of_a_call_of_the_api_and_says_which(self, clock: Clock) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            client = boto3.client("customer-profiles", region_name=REGION, endpoint_url=url, config=_CONFIG)
+            alarm = Alarm(SOON)
+
+            with pytest.raises(DeadlineReached) as reached:
+                Domains(client, "123456789012").find("customers")
+
+            alarm.cancel()
+        assert re.fullmatch(r"GetDomain of domain customers, for \d+ s", reached.value.waiting_for)
+        assert clock.pauses == [], "it was tried again"
+
+
+class TestAnswer:
+    @pytest.mark.parametrize(
+        ("request_type", "physical_id"),
+        [("Create", "create-unsettled:{RequestId}"), ("Update", "customers"), ("Delete", "customers")],
+    )
+    def test_a_handler_that_hangs_is_answered_failed_with_the_right_physical_id(
+        self, request_type: str, physical_id: str, mailbox: Mailbox, soon: Context
+    ) -> None:
+        asked = sent(request_type, mailbox)
+
+        returned = resource_with(hang)(asked, soon)
+
+        assert mailbox.taken() == [returned]
+        assert (returned["Status"], returned["Data"]) == ("FAILED", {})
+        assert "time was up" in returned["Reason"]
+        assert returned["PhysicalResourceId"] == physical_id.format(**asked)
+
+    def test_the_reason_says_which_call_it_was_waiting_for(self, mailbox: Mailbox, soon: Context) -> None:
+        def calls(event: Event, context: Any) -> str:
+            try:
+                return hang()
+            except DeadlineReached as reached:
+                reached.waiting_for = "CreateDomain of domain customers, for 290 s"
+                raise
+
+        returned = resource_with(calls)(sent("Create", mailbox), soon)
+
+        assert returned["Reason"].endswith("waiting for CreateDomain of domain customers, for 290 s")
+
+    def test_an_error_that_takes_too_long_to_be_told_is_answered_too(self, mailbox: Mailbox, soon: Context) -> None:
+        class Slow(Exception):
+            def __str__(self) -> str:
+                return hang()
+
+        def fails(event: Event, context: Any) -> str:
+            raise Slow
+
+        asked = sent("Create", mailbox)
+        returned = resource_with(fails)(asked, soon)
+
+        assert mailbox.taken() == [returned]
+        assert returned["PhysicalResourceId"] == f"create-unsettled:{asked['RequestId']}"
+
+    def test_the_time_that_is_left_is_enough_for_an_answer_that_is_refused_at_first(
+        self, mailbox: Mailbox, clock: Clock
+    ) -> None:
+        context = Context(clock)
+
+        def hangs(event: Event, context: Any) -> str:
+            clock.now += 300 - margin(300)
+            raise DeadlineReached
+
+        mailbox.first += [500] * 3
+
+        returned = resource_with(hangs)(sent("Create", mailbox), context)
+
+        assert mailbox.taken() == [returned]
+        assert context.get_remaining_time_in_millis() > 0
+
+    @pytest.mark.parametrize("seconds", [0.5, 3, 30, 50, 300, 900])
+    def test_the_margin_leaves_most_of_the_time_to_the_work(self, seconds: float) -> None:
+        assert 0 < margin(seconds) <= seconds / 5
+
+    def test_cloudformation_that_waits_for_less_time_is_answered_in_that_time(
+        self, mailbox: Mailbox, clock: Clock
+    ) -> None:
+        started = time.monotonic()
+
+        returned = resource_with(hang)(sent("Create", mailbox, ServiceTimeout=1), Context(clock, 300))
+
+        assert time.monotonic() - started < 1
+        assert returned["Status"] == "FAILED"
+
+    @pytest.mark.parametrize("timeout", ["", "soon", "-1", "1.5", "9" * 5000, None, [], {}])
+    def test_a_service_timeout_that_nobody_can_read_counts_as_none(self, timeout: Any) -> None:
+        properties = {**PROPERTIES, "ServiceTimeout": timeout}
+        read = Event("Create", "1", "stack", "Domain", "", properties, {})
+
+        assert read.service_timeout == 3600
+
+
+class TestTheTimerEnds:
+    """A timer that is left over would ring in the middle of the next event, or while there is none."""
+
+    def test_with_the_event_however_that_ends(self, mailbox: Mailbox, clock: Clock) -> None:
+        def returns(event: Event, context: Any) -> str:
+            assert signal.getitimer(signal.ITIMER_REAL)[0] > 0, "there is no alarm while the handler runs"
+            return "customers"
+
+        def fails(event: Event, context: Any) -> str:
+            raise ApiError("failed", unsettled=False)
+
+        malformed = {**sent("Create", mailbox), "RequestType": "Poll"}
+        for handler, asked, seconds in (
+            (returns, sent("Create", mailbox), 300.0),
+            (fails, sent("Delete", mailbox), 300.0),
+            (hang, sent("Update", mailbox), SOON),
+            (returns, malformed, 300.0),
+        ):
+            resource_with(handler)(asked, Context(clock, seconds))
+
+            assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+    def test_before_the_answer_is_sent(self, mailbox: Mailbox, clock: Clock) -> None:
+        """Nothing may interrupt the delivery: half an answer is none."""
+        mailbox.first.append(500)
+        clock.on_sleep.append(lambda: armed.append(signal.getitimer(signal.ITIMER_REAL)))
+        armed: list[tuple[float, float]] = []
+
+        resource_with(lambda event, context: "customers")(sent("Create", mailbox), Context(clock))
+
+        assert armed == [(0, 0)]
+
+    def test_an_environment_goes_on_after_it(self, mailbox: Mailbox, clock: Clock) -> None:
+        resource = CustomResource()
+        resource.create(hang)
+        resource.update(lambda event, context: "customers")
+
+        statuses = [
+            resource(sent(request_type, mailbox), Context(clock, SOON if request_type == "Create" else 300))["Status"]
+            for request_type in ("Create", "Update", "Create", "Update")
+        ]
+
+        assert statuses == ["FAILED", "SUCCESS"] * 2
+        assert len(mailbox.puts) == 4
+
+
+class TestOutsideTheMainThread:
+    """No signal arrives there. Lambda never runs the function so, but a test or another framework may."""
+
+    def test_the_deadline_is_answered_and_what_the_handler_says_later_is_not(
+        self, mailbox: Mailbox, soon: Context
+    ) -> None:
+        is_answered = threading.Event()
+
+        def goes_on(event: Event, context: Any) -> str:
+            assert is_answered.wait(10)
+            return "customers"
+
+        returned: list[dict[str, Any]] = []
+        asked = sent("Create", mailbox)
+        thread = threading.Thread(target=lambda: returned.append(resource_with(goes_on)(asked, soon)), daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 10
+        while not mailbox.puts and time.monotonic() < deadline:
+            threading.Event().wait(0.005)
+        is_answered.set()
+        thread.join(10)
+
+        assert mailbox.taken() == returned
+        assert len(mailbox.puts) == 1
+        assert returned[0]["Status"] == "FAILED"
+        assert returned[0]["PhysicalResourceId"] == f"create-unsettled:{asked['RequestId']}"
+
+    def test_an_event_that_is_done_in_time_is_answered_once(self, mailbox: Mailbox, clock: Clock) -> None:
+        returned: list[dict[str, Any]] = []
+        resource = resource_with(lambda event, context: "customers")
+
+        thread = threading.Thread(target=lambda: returned.append(resource(sent("Create", mailbox), Context(clock))))
+        thread.start()
+        thread.join(10)
+
+        assert mailbox.taken() == returned
+        assert returned[0]["Status"] == "SUCCESS"
+        assert not [each for each in threading.enumerate() if isinstance(each, threading.Timer) and each.is_alive()]
