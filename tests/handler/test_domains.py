@@ -1,0 +1,226 @@
+"""The API called: its errors in words that say what to do, and answers that can't be told from a domain's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import boto3
+import botocore.session
+import pytest
+from botocore.awsrequest import AWSResponse
+from moto.core.botocore_stubber import MockRawResponse
+
+from handler import domains
+from handler.domains import ApiError, DomainNotFoundError, Domains
+from tests.handler.cloudformation import ACCOUNT
+from tests.handler.faults import (
+    OPERATIONS,
+    REFUSED,
+    REGION,
+    Acts,
+    Clock,
+    Fault,
+    Wire,
+    faults_of_the_api,
+    faults_of_the_wire,
+    once,
+)
+
+MODEL = botocore.session.get_session().get_service_model("customer-profiles")
+FAULTS: Mapping[str, Fault] = {str(fault): fault for fault in [*faults_of_the_api(MODEL), *faults_of_the_wire()]}
+ARN = f"arn:aws:profile:{REGION}:{ACCOUNT}:domains/customers"
+
+# Every operation that the function calls.
+CALLS: Mapping[str, Callable[[Domains], Any]] = {
+    "CreateDomain": lambda api: api.create("customers", {"DefaultExpirationDays": 30}, {"team": "crm"}),
+    "GetDomain": lambda api: api.find("customers"),
+    "UpdateDomain": lambda api: api.update("customers", {"DefaultExpirationDays": 60}),
+    "TagResource": lambda api: api.tag("customers", {"team": "crm"}),
+    "UntagResource": lambda api: api.untag("customers", ["team"]),
+    "DeleteDomain": lambda api: api.delete("customers"),
+}
+
+
+def error_of(api: Domains, operation: str) -> ApiError:
+    with pytest.raises(ApiError) as raised:
+        CALLS[operation](api)
+    return raised.value
+
+
+@pytest.fixture
+def wire(stand_in: None, clock: Clock) -> Wire:
+    """The wire of the very client that the function makes."""
+    return Wire(clock)
+
+
+@pytest.fixture
+def api(wire: Wire) -> Domains:
+    client = domains.connect()
+    wire.attach(client)
+    return Domains(client, ACCOUNT)
+
+
+# Gives every call the fault of that name.
+Break = Callable[[str], Domains]
+
+
+@pytest.fixture
+def broken(api: Domains, wire: Wire) -> Break:
+    """The API with a fault, by name, that every call meets."""
+
+    def broken(fault: str) -> Domains:
+        wire.begin(lambda attempt, operation: FAULTS[fault])
+        return api
+
+    return broken
+
+
+def test_every_operation_that_is_called_is_looked_at_here() -> None:
+    assert CALLS.keys() == set(OPERATIONS)
+
+
+class TestInWords:
+    def test_access_denied_names_the_missing_action_and_the_domains_arn(self, broken: Break) -> None:
+        for operation in OPERATIONS:
+            error = error_of(broken("AccessDeniedException, acts never"), operation)
+
+            assert f"profile:{operation} on {ARN}" in str(error)
+            assert "Allow the function's role" in str(error)
+            assert "the stand-in says AccessDeniedException" in str(error)
+            assert not error.unsettled
+
+    def test_throttling_says_for_how_long_it_was_tried(self, broken: Break, clock: Clock) -> None:
+        for operation in OPERATIONS:
+            clock.pauses.clear()
+
+            error = error_of(broken("ThrottlingException, acts never"), operation)
+
+            assert f"throttled for {sum(clock.pauses):.0f} s" in str(error)
+            assert "try again later" in str(error)
+
+    def test_a_bad_request_keeps_the_apis_text(self, broken: Break) -> None:
+        for operation in OPERATIONS:
+            error = error_of(broken("BadRequestException, acts never"), operation)
+
+            assert str(error).endswith("refused by the API: the stand-in says BadRequestException")
+            assert not error.unsettled
+
+    def test_a_failure_of_the_api_says_to_try_again_and_that_the_call_may_have_acted(self, broken: Break) -> None:
+        for operation in OPERATIONS:
+            error = error_of(broken("InternalServerException, acts never"), operation)
+
+            assert "InternalServerException: the stand-in says" in str(error)
+            assert "Try again" in str(error)
+            assert error.unsettled
+
+    def test_no_connection_says_what_to_check_and_for_how_long_it_was_tried(
+        self, api: Domains, wire: Wire, clock: Clock
+    ) -> None:
+        wire.begin(lambda attempt, operation: REFUSED)
+        for operation in OPERATIONS:
+            clock.pauses.clear()
+
+            error = error_of(api, operation)
+
+            assert f"no answer from the API for {sum(clock.pauses):.0f} s" in str(error)
+            assert "can reach the endpoint" in str(error)
+            assert error.unsettled, "an attempt before may have got through"
+
+    @pytest.mark.parametrize("body", ["a proxy's 502", "a 503 without a body", "half an answer"])
+    def test_an_answer_that_is_not_the_apis_may_hide_a_call_that_acted(self, body: str, broken: Break) -> None:
+        for operation in OPERATIONS:
+            assert error_of(broken(f"{body}, acts never"), operation).unsettled
+
+    @pytest.mark.parametrize("body", ["200 and garbage", "200 and an empty body"])
+    def test_an_answer_that_lacks_what_it_must_have_is_no_domain(self, body: str, broken: Break) -> None:
+        for operation in ("CreateDomain", "GetDomain", "UpdateDomain", "DeleteDomain"):
+            error = error_of(broken(f"{body}, acts never"), operation)
+
+            assert f"{operation} of domain customers: the answer lacks" in str(error)
+            assert error.unsettled
+
+    def test_every_error_begins_with_the_call_and_the_domain(self, broken: Break) -> None:
+        for name in FAULTS:
+            if name.endswith("acts never") and "200" not in name and "ResourceNotFound" not in name:
+                for operation in OPERATIONS:
+                    error = error_of(broken(name), operation)
+                    assert str(error).startswith(f"{operation} of domain customers: "), name
+
+    def test_an_error_that_the_model_does_not_know_keeps_its_code_and_its_text(self, api: Domains, wire: Wire) -> None:
+        headers: Any = {"x-amzn-ErrorType": "QuotaExceededException"}
+        body: Any = MockRawResponse(b'{"Message": "too many domains"}')
+        unknown = Fault("402", Acts.NEVER, lambda request: AWSResponse(request.url, 402, headers, body))
+        wire.begin(lambda attempt, operation: unknown)
+
+        assert str(error_of(api, "CreateDomain")).endswith("QuotaExceededException: too many domains")
+
+    def test_a_call_that_met_its_own_work_may_have_acted(self, api: Domains, wire: Wire) -> None:
+        """The first attempt made the domain, and the second one heard that it exists."""
+        wire.begin(once(FAULTS["InternalServerException, acts first"], 0))
+
+        error = error_of(api, "CreateDomain")
+
+        assert "already exists" in str(error)
+        assert error.unsettled
+
+
+class TestFinding:
+    def test_a_domain_that_is_absent_is_none(self, api: Domains, wire: Wire) -> None:
+        assert api.find("customers") is None
+
+    def test_changing_one_that_is_absent_is_an_error_of_its_own(self, api: Domains) -> None:
+        for operation in ("UpdateDomain", "TagResource", "UntagResource", "DeleteDomain"):
+            assert isinstance(error_of(api, operation), DomainNotFoundError)
+
+    def test_what_create_returns_is_what_a_look_at_the_domain_returns(self, api: Domains) -> None:
+        assert CALLS["CreateDomain"](api) == api.find("customers")
+
+    def test_a_late_domain_is_looked_for_until_it_is_there(self, api: Domains, wire: Wire, clock: Clock) -> None:
+        clock.on_sleep.append(lambda: CALLS["CreateDomain"](api) if len(clock.pauses) == 3 else None)
+
+        late = api.find_late("customers")
+
+        assert late is not None
+        assert wire.attempts.count("GetDomain") == 3
+        assert clock.pauses == sorted(clock.pauses)
+
+    def test_one_that_never_comes_is_given_up_within_half_a_minute(self, api: Domains, clock: Clock) -> None:
+        assert api.find_late("customers") is None
+        assert 10 <= sum(clock.pauses) <= 30
+
+    @pytest.mark.parametrize(("region", "partition"), [("us-gov-west-1", "aws-us-gov"), ("eu-west-2", "aws")])
+    def test_the_arn_is_of_the_clients_partition_and_region(self, region: str, partition: str) -> None:
+        client = boto3.client("customer-profiles", region_name=region)
+
+        arn = Domains(client, ACCOUNT).arn("customers")
+
+        assert arn == f"arn:{partition}:profile:{region}:{ACCOUNT}:domains/customers"
+
+
+class TestLog:
+    def test_one_line_for_each_call_that_changes_something_and_none_for_a_look(
+        self, api: Domains, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for operation in OPERATIONS:
+            CALLS[operation](api)
+
+        assert [record.message for record in caplog.records] == [each for each in OPERATIONS if each != "GetDomain"]
+
+
+class TestClient:
+    def test_an_endpoint_that_is_set_but_empty_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CUSTOMER_PROFILES", "")
+
+        assert domains.connect().meta.endpoint_url == f"https://profile.{REGION}.amazonaws.com"
+
+    def test_an_endpoint_that_is_set_is_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CUSTOMER_PROFILES", "http://127.0.0.1:5180")
+
+        assert domains.connect().meta.endpoint_url == "http://127.0.0.1:5180"
+
+    def test_a_dead_connection_is_noticed_soon(self) -> None:
+        config: Any = domains.connect().meta.config
+
+        assert config.connect_timeout <= 5
+        assert config.read_timeout <= 10
