@@ -35,9 +35,11 @@ UNUSED = (
     "aws_lambda_powertools/event_handler",
     "aws_lambda_powertools/utilities/[!j]*",  # all but jmespath_utils
     "boto3/data",
+    "boto3/docs",
     "boto3/dynamodb",
     "boto3/ec2",
     "boto3/examples",
+    "boto3/resources",
     "boto3/s3",
     "dateutil/zoneinfo",
     "s3transfer",
@@ -52,6 +54,9 @@ STAND_INS = {
     "s3transfer/manager.py": "class TransferConfig:\n    pass\n",
     # 7, for importlib.metadata: functions that switch HTTP/2 on.
     "urllib3/http2/__init__.py": "",
+    # 3, for itself: what makes boto3's resources, which are more than the client that is used.
+    "boto3/resources/__init__.py": "",
+    "boto3/resources/factory.py": "class ResourceFactory:\n    def __init__(self, emitter):\n        pass\n",
     # 4, for html.parser: a parser of the model's documentation, which is cut out.
     "botocore/docs/bcdoc/docstringparser.py": "class DocStringParser:\n    pass\n",
 }
