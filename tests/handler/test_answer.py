@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -237,6 +238,25 @@ class TestDelivery:
         assert len(mailbox.puts) == len(clock.pauses) + 1, "at least one attempt, and no pause that nothing follows"
         assert seconds - taken < 11, "there was time for another attempt"
 
+    def test_a_put_that_hangs_leaves_time_for_another(self) -> None:
+        """A kept connection that a firewall has dropped meanwhile says nothing any more, not even that it is closed."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.settimeout(10)
+
+            def serve() -> None:
+                with server.accept()[0], server.accept()[0] as second:
+                    second.recv(65536)
+                    second.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+            serving = threading.Thread(target=serve, daemon=True)
+            serving.start()
+            end = time.monotonic() + 2
+
+            deliver(f"http://127.0.0.1:{server.getsockname()[1]}/", an_answer(), lambda: end - time.monotonic())
+
+            serving.join(10)
+            assert time.monotonic() < end
+
     def test_the_redirect_of_a_new_bucket_is_followed_with_the_same_answer(
         self, mailbox: Mailbox, clock: Clock
     ) -> None:
@@ -263,6 +283,15 @@ class TestDelivery:
             send(url, clock, module=module)
 
             assert taken == ["Domain"]
+
+    def test_a_bundle_of_certificates_that_is_not_there_keeps_no_answer_back(
+        self, mailbox: Mailbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_CA_BUNDLE", "/nowhere/bundle.pem")
+
+        send(mailbox.url(), clock, module=answer_module_that_starts_now())
+
+        assert len(mailbox.taken()) == 1
 
     def test_a_server_that_is_not_to_be_trusted_gets_no_answer(self, certificates: Certificates, clock: Clock) -> None:
         with late_server(certificates) as (url, listen, taken):
