@@ -148,9 +148,7 @@ def _claim_again(event: Event, live: Live, *, is_known: bool) -> dict[str, str]:
     made_by = live["Tags"].get(REQUEST_ID)
     if made_by is None:
         return claim(event, ADOPTED)  # somebody took the tag away, and nobody can tell any more who made the domain
-    if is_known:
-        return {}
-    if made_by in (ADOPTED, event.request_id):
+    if is_known or made_by in (ADOPTED, event.request_id):
         return {}
     if not _is_empty(live):
         # Retained earlier, or left by a rename. If this event is rolled back, CloudFormation sends a Delete for it, and

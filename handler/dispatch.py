@@ -105,10 +105,11 @@ class CustomResource(CfnResource):
             self.Reason = f"The function met an error of its own, {type(error).__name__}: {error}. Its log has more"
             logger.error("an error of the function's own", exc_info=error)
         logger.error(self.Reason)  # all of it: the answer has room for 4,096 bytes
-        if self._request.request_type == "Create":
-            self.PhysicalResourceId = failed_create_id(self._request.request_id, unsettled=unsettled)
-        else:
-            self.PhysicalResourceId = self._request.physical_id
+        event = self._request
+        is_known = event.request_type != "Create" and event.physical_id
+        self.PhysicalResourceId = (
+            event.physical_id if is_known else failed_create_id(event.request_id, unsettled=unsettled)
+        )
 
     def _set_timeout(self) -> None:
         left = min(self._context.get_remaining_time_in_millis() / 1000, self._request.service_timeout)
