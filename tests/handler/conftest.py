@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from local.registration import register
-from tests.handler.faults import ENVIRONMENT, Clock, Wire, make_client
+from tests.handler.faults import ENVIRONMENT, Clock, Wire, client, give_up_soon
 
 with pytest.MonkeyPatch.context() as _environment:
     # The function's module makes its client when it is imported. The machine's own AWS configuration stays out.
@@ -47,6 +47,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
+def few_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a client that gives up after three attempts; ask for it before the wire."""
+    give_up_soon(monkeypatch)
+
+
+@pytest.fixture
 def stand_in() -> Iterator[None]:
     """An empty stand-in."""
     with mock_aws():
@@ -56,10 +62,9 @@ def stand_in() -> Iterator[None]:
 @pytest.fixture
 def wire(stand_in: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Wire:
     """The wire between the function's client and an empty stand-in."""
-    client = make_client()
     wire = Wire(clock)
-    wire.attach(client)
-    monkeypatch.setattr(app, "_client", client)
+    wire.attach(client())
+    monkeypatch.setattr(app, "_client", client())
     return wire
 
 

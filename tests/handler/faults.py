@@ -7,6 +7,7 @@ is real: serialising, retries, parsing of errors, the handler. Behind it is the 
 from __future__ import annotations
 
 import enum
+import functools
 import json
 import os
 import types
@@ -89,6 +90,10 @@ class Fault:
         return f"{self.name}, acts {self.acts.value}"
 
 
+# What goes wrong with an attempt, by its number and operation.
+Trouble = Callable[[int, str], "Fault | None"]
+
+
 @dataclass(frozen=True)
 class Call:
     """One HTTP request that reached the API, and what it did there."""
@@ -111,11 +116,16 @@ def has_data(domain: Domain) -> bool:
     return bool(domain.profile_count or domain.object_count)
 
 
-def make_client() -> BaseClient:
-    """The function's own client, as it makes it in Lambda."""
-    with pytest.MonkeyPatch.context() as environment:
+def client() -> BaseClient:
+    """The function's own client, made as in Lambda: once, but for the number of attempts that there is at present."""
+    return _client(retries._THROTTLED_ATTEMPTS)
+
+
+@functools.cache
+def _client(attempts: int) -> BaseClient:
+    with pytest.MonkeyPatch.context() as patch:
         for name, value in ENVIRONMENT.items():
-            environment.setenv(name, value)
+            patch.setenv(name, value)
         return domains.connect()
 
 
@@ -125,7 +135,7 @@ def service_model() -> ServiceModel:
 
 
 def give_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three attempts at a call instead of many; for clients that are made from here on."""
+    """Three attempts at a call instead of many; for a client that is asked for after this."""
     monkeypatch.setattr(retries, "_FAILED_ATTEMPTS", 3)
     monkeypatch.setattr(retries, "_THROTTLED_ATTEMPTS", 3)
 
@@ -138,7 +148,7 @@ class Wire:
         clock.on_sleep.append(self.come_through)
         self.attempts: list[str] = []
         self.acted: list[Call] = []
-        self.trouble: Callable[[int, str], Fault | None] = no_trouble
+        self.trouble: Trouble = no_trouble
         self.on_attempt: Callable[[int, str], None] = lambda attempt, operation: None
         self.on_act: Callable[[Call], None] = lambda call: None
         self._late: list[tuple[float, Callable[[], None]]] = []
@@ -147,9 +157,10 @@ class Wire:
         """Put the wire between the client and the stand-in, which answers all clients else."""
         events: Any = client.meta.events
         events.unregister("before-send", botocore_stubber)
-        events.register("before-send.customer-profiles", self._send)
+        events.unregister("before-send.customer-profiles", unique_id="wire")  # another test's
+        events.register("before-send.customer-profiles", self._send, unique_id="wire")
 
-    def begin(self, trouble: Callable[[int, str], Fault | None] | None = None) -> None:
+    def begin(self, trouble: Trouble | None = None) -> None:
         """Forget the attempts so far; from now on there is this trouble."""
         self.attempts, self.acted = [], []
         self.trouble = trouble or no_trouble
@@ -212,17 +223,17 @@ def no_trouble(attempt: int, operation: str) -> Fault | None:
     return None
 
 
-def once(fault: Fault, at: int) -> Callable[[int, str], Fault | None]:
+def once(fault: Fault, at: int) -> Trouble:
     """The trouble hits one attempt, whatever it is."""
     return lambda attempt, operation: fault if attempt == at else None
 
 
-def lasting(fault: Fault, since: int) -> Callable[[int, str], Fault | None]:
+def lasting(fault: Fault, since: int) -> Trouble:
     """The trouble hits that attempt and all that come after it."""
     return lambda attempt, operation: fault if attempt >= since else None
 
 
-def lasting_for(fault: Fault, operation: str) -> Callable[[int, str], Fault | None]:
+def lasting_for(fault: Fault, operation: str) -> Trouble:
     """The trouble hits every attempt at one operation."""
     return lambda _, attempted: fault if attempted == operation else None
 

@@ -47,7 +47,7 @@ from tests.handler.cloudformation import (
     another_environment,
     stack_arn,
 )
-from tests.handler.faults import REGION, Clock, Fault, Wire, give_up_soon, has_data, live_domains, make_client
+from tests.handler.faults import REGION, Clock, Fault, Wire, give_up_soon, has_data, live_domains
 from tests.handler.promises import LOGICAL_ID, OWNERSHIP, REQUEST_ID, STACK_ID
 
 # Weighted, so that the same domain is often in question.
@@ -159,7 +159,7 @@ class CloudFormationMachine(RuleBasedStateMachine):
         self.clock = Clock()
         self.clock.stop_time(self._patch)
         give_up_soon(self._patch)
-        client = make_client()
+        client = faults.client()
         self.wire = Wire(self.clock)
         self.wire.attach(client)
         self._patch.setattr(app, "_client", client)
