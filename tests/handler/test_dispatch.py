@@ -228,16 +228,20 @@ class TestGaps:
 
         assert the_answer(mailbox)["Status"] == "SUCCESS"
 
-    def test_an_answer_of_success_carries_no_physical_id_that_crhelper_made_up(
+    def test_no_random_physical_id_that_could_be_a_domains_name_is_made_up(
         self, mailbox: Mailbox, context: Context
     ) -> None:
         def fails(event: Event, context: Any) -> str:
             raise ValueError("a bug")
 
-        asked = sent("Create", mailbox)
-        resource_with(fails)(asked, context)
+        for request_type in ("Create", "Update", "Delete"):
+            mailbox.puts.clear()
+            asked = sent(request_type, mailbox)
+            asked.pop("PhysicalResourceId", None)
 
-        assert the_answer(mailbox)["PhysicalResourceId"] == f"create-failed:{asked['RequestId']}"
+            resource_with(fails)(asked, context)
+
+            assert the_answer(mailbox)["PhysicalResourceId"] == f"create-failed:{asked['RequestId']}"
 
 
 class TestEveryEventIsAnswered:
