@@ -1,0 +1,79 @@
+"""Event in: whatever arrives becomes plain values, and nothing is raised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.event import failed_create_id, read
+from tests.handler import cloudformation
+
+OLD, NEW = {"DomainName": "old"}, {"DomainName": "new", "ServiceTimeout": "60"}
+
+
+def test_every_field_that_cloudformation_sends_is_there() -> None:
+    sent = cloudformation.event("Update", NEW, OLD, physical_id="old", response_url="https://a.credential")
+    event = read(sent)
+    assert (event.request_type, event.request_id, event.stack_id) == ("Update", sent["RequestId"], sent["StackId"])
+    assert (event.logical_id, event.physical_id, event.domain_name) == ("Domain", "old", "new")
+    assert event.old_properties == sent["OldResourceProperties"]
+
+
+def test_the_response_url_is_not_in_the_event_that_is_handed_on() -> None:
+    event = read(cloudformation.event("Create", NEW, response_url="https://host/?X-Amz-Signature=secret"))
+    assert "secret" not in repr(event)
+
+
+@pytest.mark.parametrize("unsettled", [False, True])
+def test_the_physical_id_of_a_failed_create_says_which_create_it_was(unsettled: bool) -> None:
+    physical_id = failed_create_id("the-request", unsettled=unsettled)
+    event = read({"PhysicalResourceId": physical_id})
+    assert (event.failed_create, event.is_unsettled) == ("the-request", unsettled)
+    assert ":" in physical_id, "a domain's name has no colon"
+
+
+@pytest.mark.parametrize(
+    "physical_id", ["customers", "", "create-failed", "a-create-failed:the-request", "customers-Domain-1A"]
+)
+def test_no_other_physical_id_is_that_of_a_failed_create(physical_id: str) -> None:
+    event = read({"PhysicalResourceId": physical_id})
+    assert (event.failed_create, event.is_unsettled) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "seconds"),
+    [("60", 60), (60, 60), (None, 3600), ("", 3600), ("soon", 3600), ("-1", 3600), ("9" * 400, 3600), (["60"], 3600)],
+)
+def test_the_service_timeout_is_what_the_template_says_or_cloudformations_hour(timeout: Any, seconds: int) -> None:
+    assert read({"ResourceProperties": {"ServiceTimeout": timeout}}).service_timeout == seconds
+    assert read({}).service_timeout == 3600
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+fields = st.sampled_from(
+    [
+        "RequestType",
+        "RequestId",
+        "StackId",
+        "LogicalResourceId",
+        "PhysicalResourceId",
+        "ResourceProperties",
+        "OldResourceProperties",
+        "ResponseURL",
+    ]
+)
+
+
+@given(st.dictionaries(fields, anything))
+def test_a_malformed_event_is_read_like_any_other(raw: dict[str, Any]) -> None:
+    event = read(raw)
+    for text in (event.request_type, event.request_id, event.stack_id, event.logical_id, event.physical_id):
+        assert isinstance(text, str)
+    assert isinstance(event.service_timeout, (int, float))
+    assert event.domain_name is None or raw["ResourceProperties"]["DomainName"] == event.domain_name
