@@ -1,0 +1,279 @@
+"""The function from event to answer, against the stand-in: the budget of API calls, the outputs, and stories.
+
+The stories are those in which a domain could be destroyed or left behind; the state machine found most of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from typing import Any
+
+import pytest
+from crhelper import CfnResource
+
+from handler import app
+from local.customerprofiles.models import Domain
+from tests.handler import faults, promises
+from tests.handler.cloudformation import (
+    ACCOUNT,
+    DELETES_THE_NEW,
+    STACK,
+    UPDATES_BACK,
+    Delivery,
+    Function,
+    Mailbox,
+    Stack,
+    event,
+    stack_arn,
+)
+from tests.handler.faults import REGION, Acts, Wire, live_domains
+from tests.handler.promises import LOGICAL_ID, REQUEST_ID, STACK_ID
+
+OLD = {"DomainName": "customers", "DefaultExpirationDays": 30}
+RENAMED = OLD | {"DomainName": "clients"}
+RULES = {"Enabled": True, "MatchingRules": [{"Rule": ["Attributes.customerId"]}]}
+
+
+class Lambda:
+    """Sends events to the function, each judged as it goes."""
+
+    def __init__(self, function: Function, wire: Wire, mailbox: Mailbox) -> None:
+        self._function, self._wire, self._mailbox = function, wire, mailbox
+        self.trouble: list[faults.Trouble] = []
+        self.last: dict[str, Any] = {}
+
+    def deliver(self, sent: dict[str, Any]) -> Delivery:
+        sent = sent | {"ResponseURL": self._mailbox.url()}
+        self._wire.begin(self.trouble.pop(0) if self.trouble else None)
+        self._wire.on_act = functools.partial(promises.judge, sent)
+        return self._function.invoke(sent)
+
+    def send(self, sent: dict[str, Any]) -> dict[str, Any] | None:
+        """Deliver an event as Lambda does, which runs one that raised twice more."""
+        for _ in range(3):
+            delivery = self.deliver(sent)
+            if delivery.error is None:
+                self.last = delivery.answer
+                return self.last
+        return None
+
+
+@pytest.fixture
+def aws(function: Function, wire: Wire, mailbox: Mailbox) -> Lambda:
+    return Lambda(function, wire, mailbox)
+
+
+@pytest.fixture
+def stack(aws: Lambda) -> Stack:
+    return Stack(STACK, aws.send)
+
+
+# The budget of API calls
+
+
+def test_a_create_takes_one_call(stack: Stack, wire: Wire) -> None:
+    stack.create("Domain", OLD | {"Tags": {"team": "red"}, "RuleBasedMatching": RULES})
+    assert wire.attempts == ["CreateDomain"]
+
+
+@pytest.mark.parametrize(
+    ("change", "calls"),
+    [
+        ({"ServiceTimeout": 60}, ["GetDomain"]),
+        ({"DefaultExpirationDays": 60}, ["GetDomain", "UpdateDomain"]),
+        ({"Tags": {"team": "red", "cost": "1"}}, ["GetDomain", "TagResource"]),
+        ({"Tags": {}}, ["GetDomain", "UntagResource"]),
+        (
+            {"DefaultExpirationDays": 60, "Tags": {"cost": "1"}},
+            ["GetDomain", "UpdateDomain", "UntagResource", "TagResource"],
+        ),
+    ],
+)
+def test_an_update_takes_a_look_and_what_differs(change: Any, calls: list[str], stack: Stack, wire: Wire) -> None:
+    properties = OLD | {"Tags": {"team": "red"}}
+    stack.create("Domain", properties)
+    stack.update("Domain", properties | change)
+    assert wire.attempts == calls
+
+
+def test_a_delete_takes_a_look_and_the_deletion(stack: Stack, wire: Wire) -> None:
+    stack.create("Domain", OLD)
+    stack.remove("Domain")
+    assert wire.attempts == ["GetDomain", "DeleteDomain"]
+
+
+def test_wrong_properties_take_no_call_and_are_all_named(aws: Lambda, wire: Wire) -> None:
+    sent = event("Create", {"DomainNam": "customers", "DefaultExpirationDays": "many"})
+    reason = aws.deliver(sent).answer["Reason"]
+    assert [line.partition(":")[0] for line in reason.splitlines()] == [
+        "DomainNam",
+        "DefaultExpirationDays",
+        "DomainName",
+    ]
+    assert wire.acted == []
+
+
+# Outputs
+
+
+def test_the_outputs_are_the_same_names_on_create_and_on_update(stack: Stack, aws: Lambda) -> None:
+    stack.create("Domain", OLD | {"RuleBasedMatching": RULES})
+    made = aws.last["Data"]
+    stack.update("Domain", OLD | {"RuleBasedMatching": RULES, "DefaultExpirationDays": 60})
+    changed = aws.last["Data"]
+    assert made.keys() == changed.keys()
+    assert made["DomainName"] == "customers"
+    assert (
+        made["DomainArn"] == f"arn:aws:profile:{REGION}:{ACCOUNT}:domains/customers" == live_domains()["customers"].arn
+    )
+    assert made["Stats.ProfileCount"] == 0
+    assert made["RuleBasedMatching.Status"] == "IN_PROGRESS"
+    assert made["CreatedAt"] == changed["CreatedAt"] < changed["LastUpdatedAt"]
+    assert made["CreatedAt"].endswith("Z")
+    assert all(isinstance(value, (str, int, float)) for value in made.values())
+
+
+def test_rule_based_matching_is_not_sent_again_while_the_api_refuses_it(stack: Stack, wire: Wire) -> None:
+    stack.create("Domain", OLD | {"RuleBasedMatching": RULES})
+    assert live_domains()["customers"].rule_based_matching_status == "IN_PROGRESS"
+    assert stack.update("Domain", OLD | {"RuleBasedMatching": RULES, "DefaultExpirationDays": 60})
+    assert dict(wire.acted[-1].arguments) == {"DefaultExpirationDays": 60}
+
+
+# Stories
+
+
+def test_a_create_delivered_twice_makes_one_domain_and_succeeds_twice(aws: Lambda) -> None:
+    sent = event("Create", OLD)
+    answers = [aws.deliver(sent).answer for _ in range(2)]
+    assert [answer["Status"] for answer in answers] == ["SUCCESS", "SUCCESS"]
+    assert live_domains()["customers"].tags[REQUEST_ID] == sent["RequestId"]
+
+
+def test_a_create_whose_connection_broke_after_the_act_finds_its_own_work(
+    aws: Lambda, stack: Stack, wire: Wire
+) -> None:
+    closed = next(f for f in faults.faults_of_the_wire() if f.name == "connection closed" and f.acts is Acts.FIRST)
+    aws.trouble = [faults.once(closed, 0)]
+    assert stack.create("Domain", OLD)
+    assert wire.attempts == ["CreateDomain", "CreateDomain", "GetDomain"]
+
+
+@pytest.mark.parametrize("acts", list(Acts))
+def test_a_create_that_hangs_past_the_deadline_leaves_nothing_behind(acts: Acts, aws: Lambda, stack: Stack) -> None:
+    aws.trouble = [faults.once(_deadline(acts), 0)]
+    assert not stack.create("Domain", OLD)
+    assert live_domains() == {}
+    assert stack.undeleted == []
+
+
+@pytest.mark.parametrize("acts", list(Acts))
+def test_a_rename_that_hangs_past_the_deadline_leaves_nothing_behind(acts: Acts, aws: Lambda, stack: Stack) -> None:
+    stack.create("Domain", OLD)
+    aws.trouble = [faults.once(_deadline(acts), 0)]
+    assert not stack.update("Domain", RENAMED)
+    assert set(live_domains()) == {"customers"}
+    assert stack.unrolled == {}
+
+
+def _deadline(acts: Acts) -> faults.Fault:
+    return next(fault for fault in faults.deadlines(late_by=2.5) if fault.acts is acts)
+
+
+@pytest.mark.parametrize("undo", [UPDATES_BACK, DELETES_THE_NEW])
+def test_a_rename_that_is_rolled_back_keeps_the_data(undo: str, stack: Stack) -> None:
+    stack.create("Domain", OLD)
+    domain = live_domains()["customers"]
+    domain.profile_count = 7
+    assert not stack.update("Domain", RENAMED, fails_elsewhere=undo)
+    assert live_domains() == {"customers": domain}
+    assert stack.resources["Domain"].physical_id == "customers"
+
+
+def test_a_retained_domain_that_comes_back_survives_a_rollback_with_its_data(stack: Stack, aws: Lambda) -> None:
+    stack.create("Domain", OLD)
+    domain = live_domains()["customers"]
+    domain.profile_count = 7
+    stack.remove("Domain", retains=True)
+    stack.create("Domain", OLD, fails_elsewhere=True)
+    assert live_domains() == {"customers": domain}
+    assert "holds 7 profiles" in aws.last["Reason"]
+
+
+def test_an_adopted_domain_survives_a_rollback_with_its_data(stack: Stack, aws: Lambda) -> None:
+    domain = _somebodys({})
+    stack.create("Domain", OLD | {"AdoptExisting": True}, fails_elsewhere=True)
+    assert live_domains() == {"customers": domain}
+    assert "holds 7 profiles" in aws.last["Reason"]
+
+
+def test_a_rollback_clears_up_although_its_own_domain_is_lost_to_another(stack: Stack, aws: Lambda) -> None:
+    stack.create("Domain", OLD)
+    aws.trouble = [faults.once(faults.DIES_AFTER, 0)] * 3
+    live_domains()["customers"].tag({STACK_ID: stack_arn("elsewhere")})
+    stack.update("Domain", RENAMED)
+    assert set(live_domains()) == {"customers"}
+    assert "belongs to Domain of stack " + stack_arn("elsewhere") in aws.last["Reason"]
+
+
+def test_an_answer_that_cannot_be_read_gives_nobodys_domain_away(stack: Stack, aws: Lambda) -> None:
+    stack.create("Domain", OLD)
+    live_domains()["customers"].tag({STACK_ID: stack_arn("elsewhere")})
+    garbage = next(fault for fault in faults.faults_of_the_wire() if fault.name == "200 and garbage")
+    aws.trouble = [faults.once(garbage, 0)]
+    assert not stack.update("Domain", OLD | {"DefaultExpirationDays": 60})
+    assert live_domains()["customers"].tags[STACK_ID] == stack_arn("elsewhere")
+    assert live_domains()["customers"].configuration["DefaultExpirationDays"] == 30
+
+
+def test_a_resource_that_gets_another_logical_id_hands_its_domain_on(stack: Stack) -> None:
+    stack.create("Before", OLD)
+    domain = live_domains()["customers"]
+    domain.profile_count = 7
+    assert stack.create("After", OLD | {"AdoptExisting": True})
+    stack.remove("Before")
+    assert live_domains() == {"customers": domain}
+    assert domain.tags[LOGICAL_ID] == "After"
+
+
+def test_the_tags_that_a_refused_delete_asks_for_let_it_go_on(stack: Stack) -> None:
+    stack.create("Domain", OLD)
+    live_domains()["customers"].tags.clear()
+    stack.remove("Domain")
+    assert stack.undeleted
+    live_domains()["customers"].tag({STACK_ID: STACK, LOGICAL_ID: "Domain"})
+    stack.delete_again()
+    assert live_domains() == {}
+
+
+def test_a_failed_creates_delete_leaves_a_later_creates_domain(stack: Stack, aws: Lambda) -> None:
+    first, second = event("Create", OLD), event("Create", OLD)
+    aws.deliver(first)
+    aws.deliver(second)
+    aws.deliver(event("Delete", OLD, physical_id=f"create-failed:{first['RequestId']}"))
+    assert live_domains()["customers"].tags[REQUEST_ID] == second["RequestId"]
+
+
+def test_a_failure_to_start_answers_every_event(
+    aws: Lambda, wire: Wire, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    monkeypatch.setattr(app.resource, "_init_failed", None)
+    app.resource.init_failure(RuntimeError("no region"))
+    for sent in (event("Create", OLD), event("Delete", OLD, physical_id="customers")):
+        answer = aws.deliver(sent).answer
+        assert answer["Status"] == "FAILED"
+        assert "no region" in answer["Reason"]
+    assert wire.attempts == []
+
+
+def test_crhelper_dispatches() -> None:
+    assert isinstance(app.resource, CfnResource)
+
+
+def _somebodys(tags: dict[str, str]) -> Domain:
+    domain = Domain("customers", {"DefaultExpirationDays": 7}, tags, ACCOUNT, REGION)
+    domain.profile_count = 7
+    live_domains()["customers"] = domain
+    return domain
