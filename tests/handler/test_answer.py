@@ -324,7 +324,15 @@ class TestSecrecy:
         assert any("botocore" in line for line in every_log), "the libraries log, and this test sees it"
         assert_kept_secret("\n".join([*every_log, *capfd.readouterr()]), url)
 
-    @pytest.mark.parametrize("make_url", [refused, lambda: f"http://[not-an-address/?X-Amz-Signature={SECRET}"])
+    @pytest.mark.parametrize(
+        "make_url",
+        [
+            refused,
+            lambda: f"http://[not-an-address/?X-Amz-Signature={SECRET}",
+            lambda: f"http://127.0.0.1:9/\ud800?X-Amz-Signature={SECRET}",
+        ],
+        ids=["refused", "no address", "no text"],
+    )
     def test_the_url_is_not_in_the_error_that_lambda_logs(
         self, make_url: Callable[[], str], clock: Clock, every_log: list[str], capfd: pytest.CaptureFixture[str]
     ) -> None:

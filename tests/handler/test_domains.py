@@ -8,7 +8,8 @@ from typing import Any
 import boto3
 import botocore.session
 import pytest
-from botocore.awsrequest import AWSResponse
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import NoCredentialsError
 from moto.core.botocore_stubber import MockRawResponse
 
 from handler import domains
@@ -24,6 +25,7 @@ from tests.handler.faults import (
     Wire,
     faults_of_the_api,
     faults_of_the_wire,
+    live_domains,
     once,
 )
 
@@ -155,7 +157,16 @@ class TestInWords:
 
         assert str(error_of(api, "CreateDomain")).endswith("QuotaExceededException: too many domains")
 
-    def test_a_call_that_met_its_own_work_may_have_acted(self, api: Domains, wire: Wire) -> None:
+    def test_a_call_that_was_tried_before_may_have_acted_whatever_the_last_attempt_met(
+        self, api: Domains, wire: Wire
+    ) -> None:
+        acted, denied = FAULTS["InternalServerException, acts first"], FAULTS["AccessDeniedException, acts never"]
+        wire.begin(lambda attempt, operation: acted if attempt == 0 else denied)
+
+        assert error_of(api, "CreateDomain").unsettled
+        assert "customers" in live_domains()
+
+    def test_a_call_that_meets_its_own_work_may_have_acted(self, api: Domains, wire: Wire) -> None:
         """The first attempt made the domain, and the second one heard that it exists."""
         wire.begin(once(FAULTS["InternalServerException, acts first"], 0))
 
@@ -163,6 +174,17 @@ class TestInWords:
 
         assert "already exists" in str(error)
         assert error.unsettled
+
+    def test_a_call_that_never_left_the_function_has_not_acted(self, api: Domains, wire: Wire) -> None:
+        def without_credentials(request: AWSPreparedRequest) -> AWSResponse:
+            raise NoCredentialsError
+
+        wire.begin(lambda attempt, operation: Fault("no credentials", Acts.NEVER, without_credentials))
+
+        error = error_of(api, "CreateDomain")
+
+        assert "Unable to locate credentials" in str(error)
+        assert not error.unsettled
 
 
 class TestFinding:
