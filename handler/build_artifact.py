@@ -84,7 +84,7 @@ def install(target: Path) -> None:
     """Install the pinned libraries for the runtime's version of Python, whatever version this one is."""
     options = ["--require-hashes", "--no-deps", "--only-binary=:all:", f"--python-version={RUNTIME}", "--quiet"]
     where = ["--target", str(target), "--requirement", str(HERE / "requirements.txt")]
-    if succeeds([sys.executable, "-m", "pip", "--version"]):
+    if output([sys.executable, "-m", "pip", "--version"]):
         pip = [sys.executable, "-m", "pip", "install", "--no-compile", "--disable-pip-version-check"]
         # Else what pip looks at is its own Python's version, not the one that it installs for.
         run([*pip, "--ignore-requires-python", *options, *where])
@@ -174,13 +174,16 @@ def compile_bytecode(artifact: Path) -> None:
 
 def runtime_python() -> str | None:
     """The runtime's own version of Python, if this machine has it and this one isn't it."""
-    python = os.environ.get("RUNTIME_PYTHON") or f"python{RUNTIME}"
     if sys.version.startswith(f"{RUNTIME}."):
         return None
-    if succeeds([python, "-c", f"import sys; sys.exit(not sys.version.startswith('{RUNTIME}.'))"]):
+    named = os.environ.get("RUNTIME_PYTHON")
+    command = [named or f"python{RUNTIME}", "-c", "import sys; print(sys.version, sys.executable, sep='\\n')"]
+    # Where pyenv manages them, python3.13 is a script that runs what this variable says.
+    version, _, python = output(command, PYENV_VERSION=RUNTIME).rpartition("\n")
+    if version.startswith(f"{RUNTIME}."):
         return python
-    if "RUNTIME_PYTHON" in os.environ:
-        raise BuildError(f"RUNTIME_PYTHON={python} is no Python {RUNTIME}")
+    if named:
+        raise BuildError(f"RUNTIME_PYTHON={named} is no Python {RUNTIME}")
     print(f"No python{RUNTIME} here, so in Lambda every cold start compiles every module: see handler/Makefile")
     return None
 
@@ -211,11 +214,13 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def succeeds(command: list[str]) -> bool:
+def output(command: list[str], **environment: str) -> str:
+    """What the command prints; nothing if it fails."""
     try:
-        return subprocess.run(command, capture_output=True).returncode == 0
-    except OSError:
-        return False
+        environment = {**os.environ, **environment}
+        return subprocess.run(command, env=environment, capture_output=True, check=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def run(command: list[str]) -> None:

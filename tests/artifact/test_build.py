@@ -155,6 +155,26 @@ def test_a_machine_without_pip_and_uv_is_told_what_it_needs(tmp_path: Path) -> N
     assert "has no pip, and there is no uv" in done.stderr
 
 
+def test_the_runtimes_own_python_is_found_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version", "3.11.7 (another than the runtime's)")
+    monkeypatch.delenv("RUNTIME_PYTHON", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert build_artifact.runtime_python() is None
+
+    _python(tmp_path / "python3.13", "3.13.5")
+    assert build_artifact.runtime_python() == "/opt/python"
+
+    monkeypatch.setenv("RUNTIME_PYTHON", _python(tmp_path / "another", "3.12.1"))
+    with pytest.raises(build_artifact.BuildError, match=r"is no Python 3\.13"):
+        build_artifact.runtime_python()
+
+
+def _python(path: Path, version: str) -> str:
+    path.write_text(f"#!/bin/sh\necho {version}\necho '[GCC]'\necho /opt/python\n")
+    path.chmod(0o755)
+    return str(path)
+
+
 def _code_and_all_in_it(code: CodeType) -> Iterator[CodeType]:
     yield code
     for constant in code.co_consts:
