@@ -24,6 +24,10 @@ def addresses(*names: str) -> dict[str, Any]:
     return {"RuleBasedMatching": {"AttributeTypesSelector": {"Address": list(names)}}}
 
 
+def things(*entries: dict[str, Any]) -> dict[str, Any]:
+    return {"Matching": {"Things": list(entries)}}
+
+
 def update(desired: dict[str, Any], live: dict[str, Any], old: dict[str, Any] | None = None) -> Any:
     """What an UpdateDomain has to send."""
     before = Desired("customers", desired if old is None else old)
@@ -65,6 +69,14 @@ def update(desired: dict[str, Any], live: dict[str, Any], old: dict[str, Any] | 
         (addresses("B", "A"), addresses("A", "B"), addresses("B", "A")),
         (addresses("A"), {"RuleBasedMatching": {"AttributeTypesSelector": {"Address": None}}}, addresses("A")),
         ({"Matching": ON}, {"Matching": "of another type"}, {"Matching": ON}),
+        # One entry of two.
+        (things({"A": 1}, {"A": 2}), things({"A": 1}, {"A": 3}), things({"A": 1}, {"A": 2})),
+        # In an entry, too, what the service filled in is no difference.
+        (things({"A": 1}), things({"A": 1, "B": 2}), {}),
+        # Off, but with something to keep for the day when it is on; nothing at all; a number that is none.
+        ({"Matching": {**OFF, "JobSchedule": SCHEDULE}}, {}, {"Matching": {**OFF, "JobSchedule": SCHEDULE}}),
+        ({"Matching": {}}, {}, {}),
+        ({"Matching": {"Level": 0}}, {}, {"Matching": {"Level": 0}}),
     ],
 )
 def test_what_differs_is_sent_and_nothing_else(desired: Any, live: Any, sent: Any) -> None:
@@ -107,8 +119,17 @@ def test_and_one_that_lost_a_member_further_in() -> None:
 
 
 def test_and_one_whose_list_has_an_entry_that_lost_a_member() -> None:
-    full = {"Matching": {"Enabled": True, "Things": [{"A": 1, "B": 2}]}}
-    rest = {"Matching": {"Enabled": True, "Things": [{"A": 1}]}}
+    full, rest = things({"A": 1, "B": 2}), things({"A": 1})
+    assert update(rest, full, full) == rest
+    # Of a list of another length nobody can tell which entry was which.
+    longer = things({"A": 1, "B": 2}, {"A": 3})
+    assert update(rest, full, longer) == {}
+    # What the service filled in since doesn't count where a change only may be sent.
+    full, rest, filled_in = (
+        {"RuleBasedMatching": {"Enabled": True, "MatchingRules": [{"Rule": ["A"], **more}]}}
+        for more in ({"B": 1}, {}, {"B": 2})
+    )
+    assert update(rest, filled_in, full) == {}
     assert update(rest, full, full) == rest
 
 
