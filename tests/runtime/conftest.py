@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bench.contenders import Contender, Interpreter, build_project
 from bench.runtime import SAM_PYTHON
-from tests.handler.cloudformation import Mailbox
 from tests.runtime.api import Api
+
+if TYPE_CHECKING:
+    from tests.handler.cloudformation import Mailbox
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +29,10 @@ def api() -> Iterator[Api]:
 
 @pytest.fixture
 def mailbox() -> Iterator[Mailbox]:
+    # Not above: the function makes its client when it is imported, in the environment that tests/conftest.py has yet to
+    # set.
+    from tests.handler.cloudformation import Mailbox
+
     mailbox = Mailbox()
     yield mailbox
     mailbox.close()
