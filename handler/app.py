@@ -116,8 +116,9 @@ def _decide_and_act(domains: Domains, name: str, decide: Callable[[Live | None],
         except ApiError as error:
             try:
                 again = decide(domains.find(name))
-            except (ApiError, DeadlineReached):
-                raise error from None  # the first error says more than that nobody could look
+            except (ApiError, DeadlineReached) as blind:
+                text = f"{error}. The domain could not be looked at then: {str(blind) or 'the time was up'}"
+                raise ApiError(text, unsettled=error.unsettled) from error
             if again == plan and not (isinstance(plan, Delete) and error.throttled):
                 raise
             logger.warning("deciding again after an error", error=str(error))

@@ -148,7 +148,9 @@ class Domains:
         missing = set(shape.required_members if shape else ()) - response.keys()
         if missing:  # botocore reads any text as an answer with nothing in it, which would be a domain without an owner
             raise ApiError(
-                f"{operation} of domain {name}: the answer lacks {', '.join(sorted(missing))}", unsettled=True
+                f"{operation} of domain {name}: the answer lacks {', '.join(sorted(missing))}. Check that the function "
+                "reaches the endpoint of Customer Profiles, then try again",
+                unsettled=True,
             )
         return response
 
