@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import functools
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ from tests.handler.cloudformation import (
     Function,
     Mailbox,
     Stack,
+    another_environment,
     event,
     stack_arn,
 )
@@ -277,3 +280,56 @@ def _somebodys(tags: dict[str, str]) -> Domain:
     domain.profile_count = 7
     live_domains()["customers"] = domain
     return domain
+
+
+# Two deliveries of one event at the very same time, each in an execution environment of its own
+
+EVENTS_IN_TWO = {
+    "Create": event("Create", OLD),
+    "Update": event(
+        "Update", OLD | {"DefaultExpirationDays": 60, "Tags": {"team": "red"}}, OLD, physical_id="customers"
+    ),
+    "rename": event("Update", RENAMED, OLD, physical_id="customers"),
+    "rollback of a rename": event("Update", OLD, RENAMED, physical_id="customers"),
+    "Delete": event("Delete", OLD, physical_id="customers"),
+}
+
+
+@pytest.mark.parametrize("kind", EVENTS_IN_TWO)
+def test_two_deliveries_at_once_both_succeed_and_leave_one_domain(
+    kind: str, wire: Wire, clock: faults.Clock, mailbox: Mailbox
+) -> None:
+    sent = EVENTS_IN_TWO[kind]
+    if kind != "Create":
+        _own("customers")
+    if kind == "rollback of a rename":
+        _own("clients")
+    first_calls = threading.Barrier(2, timeout=10)
+    meet = threading.local()
+
+    def wait_for_the_other(attempt: int, operation: str) -> None:
+        if not hasattr(meet, "done"):
+            meet.done = True
+            first_calls.wait()
+
+    wire.on_attempt = wait_for_the_other
+    wire.on_act = functools.partial(promises.judge, sent)
+    environments = [app, another_environment(faults.client())]
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(
+            pool.map(
+                lambda environment: (
+                    Function(clock, mailbox, environment).invoke(sent | {"ResponseURL": mailbox.url()}).answer
+                ),
+                environments,
+            )
+        )
+    assert [answer["Status"] for answer in answers] == ["SUCCESS", "SUCCESS"], answers
+    left: set[str] = {"Delete": set[str](), "rename": {"customers", "clients"}}.get(kind, {"customers"})
+    assert set(live_domains()) == left
+    assert all(promises.is_own(domain.tags, STACK, "Domain") for domain in live_domains().values())
+
+
+def _own(name: str) -> None:
+    tags = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "earlier"}
+    live_domains()[name] = Domain(name, {"DefaultExpirationDays": 30}, tags, ACCOUNT, REGION)

@@ -191,6 +191,7 @@ ROWS = [
     Row("nor without a request id", DELETE_FAILED, live(OWN_UNDATED), Leave),
     Row("nor another stack's made by a request of that id", DELETE_FAILED, live(OF_ANOTHER_STACK), Leave),
     Row("nor nobody's", DELETE_FAILED, live(NOBODYS), Leave),
+    Row("nor one with nothing but that id", DELETE_FAILED, live({REQUEST_ID: EARLIER}), Leave),
     Row("a failed create left nothing", DELETE_FAILED, None, Leave),
     Row("an unanswered create's domain is deleted", DELETE_MADE_UP, live(OWN), Delete),
     Row("not with data", DELETE_MADE_UP, live(OWN, profiles=7), Leave),
