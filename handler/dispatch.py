@@ -57,7 +57,7 @@ class CustomResource(CfnResource):
         try:
             # crhelper gets neither the URL nor the properties: it logs its event, at the level of debugging.
             super().__call__(_for_crhelper(self._request), context)
-        except DeadlineReached as reached:  # just as the handler's own error was looked at
+        except DeadlineReached as reached:  # no Exception, so it comes through all that is between here and the call
             self._fail(reached)
             self._send()
         try:
@@ -90,7 +90,7 @@ class CustomResource(CfnResource):
     def _wrap_function(self, func: Callable[[Event, Any], str]) -> None:
         try:
             self.PhysicalResourceId = func(self._request, self._context)
-        except (Exception, DeadlineReached) as error:
+        except Exception as error:
             self._fail(error)
         finally:
             if self._timer:
