@@ -18,7 +18,8 @@ with pytest.MonkeyPatch.context() as _environment:
     for _name, _value in ENVIRONMENT.items():
         _environment.setenv(_name, _value)
     from handler import app
-    from tests.handler.cloudformation import Function, Mailbox
+    from handler.domains import Domains
+    from tests.handler.cloudformation import ACCOUNT, Function, Mailbox
 
 register()
 
@@ -66,6 +67,12 @@ def wire(stand_in: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Wire:
     wire.attach(client())
     monkeypatch.setattr(app, "_client", client())
     return wire
+
+
+@pytest.fixture
+def api(wire: Wire) -> Domains:
+    """The API as the function calls it, with its own client."""
+    return Domains(app._client, ACCOUNT)
 
 
 @pytest.fixture

@@ -50,19 +50,6 @@ def error_of(api: Domains, operation: str) -> ApiError:
     return raised.value
 
 
-@pytest.fixture
-def wire(stand_in: None, clock: Clock) -> Wire:
-    """The wire of the very client that the function makes."""
-    return Wire(clock)
-
-
-@pytest.fixture
-def api(wire: Wire) -> Domains:
-    client = domains.connect()
-    wire.attach(client)
-    return Domains(client, ACCOUNT)
-
-
 # Gives every call the fault of that name.
 Break = Callable[[str], Domains]
 

@@ -8,9 +8,7 @@ from collections.abc import Callable, Mapping
 import botocore.session
 import pytest
 
-from handler import domains
 from handler.domains import ApiError, Domains
-from tests.handler.cloudformation import ACCOUNT
 from tests.handler.faults import REFUSED, Clock, Fault, Wire, faults_of_the_api, faults_of_the_wire
 
 MODEL = botocore.session.get_session().get_service_model("customer-profiles")
@@ -29,19 +27,6 @@ def one_after_the_other(*faults: Fault) -> Trouble:
 
 def always(fault: Fault) -> Trouble:
     return lambda attempt, operation: fault
-
-
-@pytest.fixture
-def wire(stand_in: None, clock: Clock) -> Wire:
-    """The wire of the very client that the function makes."""
-    return Wire(clock)
-
-
-@pytest.fixture
-def api(wire: Wire) -> Domains:
-    client = domains.connect()
-    wire.attach(client)
-    return Domains(client, ACCOUNT)
 
 
 def test_a_throttled_call_is_waited_for_patiently(api: Domains, wire: Wire, clock: Clock) -> None:
