@@ -247,10 +247,13 @@ def test_a_rollback_deletes_only_what_the_replacement_left_behind(live: Any, pla
 
 
 def test_a_domain_is_created_with_everything_that_the_template_says_and_with_its_owner() -> None:
-    event = request("Create", DeadLetterQueueUrl="", Tags={"team": "red"}, Matching={"Enabled": "true"})
+    key = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+    event = request(
+        "Create", DeadLetterQueueUrl="", DefaultEncryptionKey=key, Tags={"team": "red"}, Matching={"Enabled": "true"}
+    )
     plan = decide(event, None)
     # An empty queue means none, which CreateDomain has no word for.
-    settings = {"DefaultExpirationDays": 30, "Matching": {"Enabled": True}}
+    settings = {"DefaultExpirationDays": 30, "DefaultEncryptionKey": key, "Matching": {"Enabled": True}}
     assert plan == Create("customers", settings, {"team": "red", **tags(request_id=THIS)})
 
 
