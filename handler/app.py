@@ -28,6 +28,8 @@ from handler.telemetry import logger
 
 Live = dict[str, Any]
 
+_LOOKS = 3  # at a domain that the API fails to delete, with three attempts after each (retries.py)
+
 resource = CustomResource()
 try:
     _client = connect()
@@ -106,20 +108,22 @@ def _decide_and_act(domains: Domains, name: str, decide: Callable[[Live | None],
     After an error it looks at the domain and decides again. The call may have been carried out all the same (its answer
     was lost, or botocore's second attempt met the first one's work), or things are not as they were thought to be
     (CreateDomain meets a domain of that name). An error after which there is still the same to do stands; but a Delete
-    that was throttled is tried again, since each attempt needs a look of its own: nobody may have claimed or filled the
-    domain in the meantime.
+    that was throttled is tried again, or failed at the API's side a few times, since it needs a fresh look each time:
+    nobody may have claimed or filled the domain in the meantime.
     """
-    plan = decide(live)
+    plan, looks = decide(live), 0
     while True:
         try:
             return _carry_out(domains, plan)
         except ApiError as error:
+            looks += 1
             try:
                 again = decide(domains.find(name))
             except (ApiError, DeadlineReached) as blind:
                 text = f"{error}. The domain could not be looked at then: {str(blind) or 'the time was up'}"
                 raise ApiError(text, unsettled=error.unsettled) from error
-            if again == plan and not (isinstance(plan, Delete) and error.throttled):
+            may_go_on = error.throttled or (error.unsettled and looks < _LOOKS)
+            if again == plan and not (isinstance(plan, Delete) and may_go_on):
                 raise
             logger.warning("deciding again after an error", error=str(error))
             plan = again

@@ -9,11 +9,12 @@ import pytest
 
 from handler.ownership import LOGICAL_ID, REQUEST_ID, STACK_ID
 from tests.handler.cloudformation import STACK, Delivery, Function, Mailbox, event
-from tests.handler.faults import REGION, Wire, faults_of_the_api, live_domains, service_model
+from tests.handler.faults import REGION, Acts, Wire, faults_of_the_api, live_domains, service_model
 
 MINE = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "an-earlier-request"}
 LEAST = {"DomainName": "customers", "DefaultExpirationDays": 30}
-THROTTLED = next(fault for fault in faults_of_the_api(service_model()) if fault.name == "ThrottlingException")
+ERRORS = {fault.name: fault for fault in faults_of_the_api(service_model()) if fault.acts is Acts.NEVER}
+THROTTLED, BROKEN = ERRORS["ThrottlingException"], ERRORS["InternalServerException"]
 RULES = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRuleLevelForMatching": 1}
 
 
@@ -83,3 +84,13 @@ def test_a_structure_with_nothing_in_it_sends_no_rules_again(function: Function,
 
     assert answer["Status"] == "SUCCESS", answer
     assert wire.changes == ["TagResource"]
+
+
+def test_a_delete_that_the_api_fails_for_a_while_is_done_in_the_end(
+    function: Function, mailbox: Mailbox, wire: Wire
+) -> None:
+    make()
+    wire.begin(lambda attempt, operation: BROKEN if operation == "DeleteDomain" and attempt < 8 else None)
+
+    assert delete(function, mailbox, LEAST)["Status"] == "SUCCESS"
+    assert wire.attempts.count("GetDomain") == 3, "no look before every three attempts"
