@@ -125,7 +125,7 @@ class _State:
         url = urlsplit(target)
         kind, _, rest = url.path.removeprefix("/").partition("/")
         name = unquote(rest).rpartition("/")[2]
-        operation = _OPERATIONS[method, kind]
+        operation = OPERATIONS[method, kind]
         if not self.limit.takes_another():
             self.seen.throttled += 1
             return 429, {"Message": "Rate exceeded"}, "ThrottlingException"
@@ -157,7 +157,7 @@ class _State:
         return domain
 
 
-_OPERATIONS = {
+OPERATIONS = {
     ("POST", "domains"): "CreateDomain",
     ("GET", "domains"): "GetDomain",
     ("PUT", "domains"): "UpdateDomain",

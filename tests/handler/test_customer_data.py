@@ -9,7 +9,7 @@ import pytest
 
 from handler.ownership import LOGICAL_ID, REQUEST_ID, STACK_ID
 from tests.handler.cloudformation import STACK, Delivery, Function, Mailbox, event
-from tests.handler.faults import REGION, Acts, Wire, faults_of_the_api, live_domains, service_model
+from tests.handler.faults import REGION, Acts, Fault, Wire, faults_of_the_api, live_domains, service_model
 
 MINE = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "an-earlier-request"}
 LEAST = {"DomainName": "customers", "DefaultExpirationDays": 30}
@@ -64,14 +64,16 @@ def test_a_delete_that_was_throttled_looks_again_before_it_goes_on(
     assert answer["Status"] == ("SUCCESS" if theirs else "FAILED")
 
 
-def test_a_delete_that_was_throttled_for_long_is_done_in_the_end(
-    function: Function, mailbox: Mailbox, wire: Wire
+@pytest.mark.parametrize(("fault", "until", "looks"), [(THROTTLED, 20, 6), (BROKEN, 8, 3)], ids=str)
+def test_a_delete_that_fails_for_a_while_is_done_in_the_end(
+    function: Function, mailbox: Mailbox, wire: Wire, fault: Fault, until: int, looks: int
 ) -> None:
     make()
-    wire.begin(lambda attempt, operation: THROTTLED if operation == "DeleteDomain" and attempt < 20 else None)
+    wire.begin(lambda attempt, operation: fault if operation == "DeleteDomain" and attempt < until else None)
 
     assert delete(function, mailbox, LEAST)["Status"] == "SUCCESS"
     assert "customers" not in live_domains()
+    assert wire.attempts.count("GetDomain") == looks, "no look before every three attempts"
 
 
 def test_a_structure_with_nothing_in_it_sends_no_rules_again(function: Function, mailbox: Mailbox, wire: Wire) -> None:
@@ -84,13 +86,3 @@ def test_a_structure_with_nothing_in_it_sends_no_rules_again(function: Function,
 
     assert answer["Status"] == "SUCCESS", answer
     assert wire.changes == ["TagResource"]
-
-
-def test_a_delete_that_the_api_fails_for_a_while_is_done_in_the_end(
-    function: Function, mailbox: Mailbox, wire: Wire
-) -> None:
-    make()
-    wire.begin(lambda attempt, operation: BROKEN if operation == "DeleteDomain" and attempt < 8 else None)
-
-    assert delete(function, mailbox, LEAST)["Status"] == "SUCCESS"
-    assert wire.attempts.count("GetDomain") == 3, "no look before every three attempts"

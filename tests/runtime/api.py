@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
+from bench.endpoints import OPERATIONS
 from local.customerprofiles.models import Domain, customerprofiles_backends
 from local.registration import register
 from local.server import QuietRequestHandler
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
 
 # The account that the emulator's context puts into the function's ARN.
 ACCOUNT, REGION = "012345678912", "eu-central-1"
-
-_OPERATIONS = {
-    ("POST", "domains"): "CreateDomain",
-    ("GET", "domains"): "GetDomain",
-    ("PUT", "domains"): "UpdateDomain",
-    ("DELETE", "domains"): "DeleteDomain",
-    ("POST", "tags"): "TagResource",
-    ("DELETE", "tags"): "UntagResource",
-}
 
 
 class Held:
@@ -108,7 +100,7 @@ class Api:
         self._after[operation] = act
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        operation = _OPERATIONS[environ["REQUEST_METHOD"], environ["PATH_INFO"].split("/")[1]]
+        operation = OPERATIONS[environ["REQUEST_METHOD"], environ["PATH_INFO"].split("/")[1]]
         self.calls.append(operation)
         # Read at once, since a caller that gives up closes its connection.
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
