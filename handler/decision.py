@@ -15,7 +15,7 @@ from botocore.model import StructureShape
 from handler import drift
 from handler.drift import Drift
 from handler.event import Event
-from handler.ownership import ADOPTED, LOGICAL_ID, REQUEST_ID, STACK_ID, Owner, claim, owner
+from handler.ownership import ADOPTED, LOGICAL_ID, REQUEST_ID, STACK_ID, Owner, claim_of, owner, read_claims, tags_of
 from handler.properties import CLEARED_BY_EMPTY, Desired
 
 Live = Mapping[str, Any]  # a domain as GetDomain reports it
@@ -75,16 +75,16 @@ def create_or_update(
     """Decide on a Create or an Update, for the domain that the desired state names; `live` is None if it is absent."""
     if live is None:
         settings = {k: v for k, v in desired.settings.items() if not (v == "" and k in CLEARED_BY_EMPTY)}
-        return Create(desired.name, settings, {**desired.tags, **claim(event, event.request_id)})
+        return Create(desired.name, settings, {**desired.tags, **_claim(event, event.request_id)})
     if old.name != desired.name:
         old = Desired(old.name)  # it speaks of another domain, and says nothing of what this one was asked to be
     tags = live.get("Tags", {})
-    whose = owner(tags, event)
+    whose = owner(read_claims(tags), event)
     is_known = event.physical_id == desired.name  # to CloudFormation, as this resource's domain
     if whose is Owner.OWN:
         claimed = _claim_again(event, live, is_known=is_known)
     elif (is_known and whose is Owner.UNOWNED) or (not is_known and desired.adopt_existing):
-        claimed = claim(event, ADOPTED)
+        claimed = _claim(event, ADOPTED)
     elif is_known:
         return Refuse(
             f"Domain {desired.name} now belongs to {_owner_in_words(tags)}. It was left alone. Give this resource "
@@ -107,7 +107,7 @@ def delete(event: Event, live: Live | None, *, protection: bool | None) -> Delet
     if live is None:
         return Leave("there is no such domain; nothing to delete")
     name, tags = live["DomainName"], live.get("Tags", {})
-    whose = owner(tags, event)
+    whose = owner(read_claims(tags), event)
     is_failed_create = event.failed_create is not None
     if is_failed_create and not (whose is Owner.OWN and tags.get(REQUEST_ID) == event.failed_create):
         return Leave(f"domain {name} was not made by the Create that failed")
@@ -134,6 +134,10 @@ def delete(event: Event, live: Live | None, *, protection: bool | None) -> Delet
     )
 
 
+def _claim(event: Event, request_id: str) -> dict[str, str]:
+    return tags_of((claim_of(event, request_id),))
+
+
 def delete_leftover(event: Event, live: Live | None) -> Delete | Leave:
     """Decide on the domain that a replacement made which died half way, once its rollback is done."""
     if live is None:
@@ -147,22 +151,22 @@ def _claim_again(event: Event, live: Live, *, is_known: bool) -> dict[str, str]:
     """The claim on an own domain whose tags no longer say the whole of it; {} where they may stay."""
     made_by = live["Tags"].get(REQUEST_ID)
     if made_by is None:
-        return claim(event, ADOPTED)  # somebody took the tag away, and nobody can tell any more who made the domain
+        return _claim(event, ADOPTED)  # somebody took the tag away, and nobody can tell any more who made the domain
     if is_known or made_by in (ADOPTED, event.request_id):
         return {}
     if not _is_empty(live):
         # Retained earlier, or left by a rename. If this event is rolled back, CloudFormation sends a Delete for it, and
         # nobody can tell that Delete from any other. So its data is protected, as that of any domain taken over.
-        return claim(event, ADOPTED)
+        return _claim(event, ADOPTED)
     if event.request_type == "Create" or event.failed_create is not None:
         # Left by an earlier Create that failed. A Delete which still belongs to that one must not reach it any more.
-        return claim(event, event.request_id)
+        return _claim(event, event.request_id)
     return {}
 
 
 def _is_leftover(event: Event, live: Live) -> bool:
     tags = live.get("Tags", {})
-    return owner(tags, event) is Owner.OWN and tags.get(REQUEST_ID, ADOPTED) != ADOPTED and _is_empty(live)
+    return owner(read_claims(tags), event) is Owner.OWN and tags.get(REQUEST_ID, ADOPTED) != ADOPTED and _is_empty(live)
 
 
 def _refuse_to_delete(event: Event, live: Live) -> Refuse:

@@ -18,7 +18,7 @@ from handler import answer, telemetry
 from handler.deadline import Alarm, DeadlineReached, margin
 from handler.decision import RefusedError
 from handler.domains import ApiError
-from handler.event import REQUEST_TYPES, Event, failed_create_id, read
+from handler.event import REQUEST_TYPES, Aftermath, Event, failed_create_id, read
 from handler.properties import InvalidPropertiesError
 from handler.telemetry import logger
 
@@ -73,7 +73,7 @@ class CustomResource(CfnResource):
 
     def generate_physical_id(self, event: Any) -> str:
         """Only a Create that failed has no physical id. It gets one that no domain can have."""
-        return failed_create_id(self._request.request_id, unsettled=False)
+        return failed_create_id(self._request.request_id, Aftermath.SOMETHING)
 
     def _log_setup(self, event: Any, context: Any) -> None:
         telemetry.begin(self._request, getattr(context, "aws_request_id", ""))
@@ -108,7 +108,9 @@ class CustomResource(CfnResource):
         event = self._request
         is_known = event.request_type != "Create" and event.physical_id
         self.PhysicalResourceId = (
-            event.physical_id if is_known else failed_create_id(event.request_id, unsettled=unsettled)
+            event.physical_id
+            if is_known
+            else failed_create_id(event.request_id, Aftermath.UNSETTLED if unsettled else Aftermath.SOMETHING)
         )
 
     def _set_timeout(self) -> None:

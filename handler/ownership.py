@@ -1,9 +1,42 @@
-"""Ownership: the three tags that say whose a domain is."""
+"""Ownership: whose a domain is, read from its tags as a list of claims.
+
+A claim is three tags: stack-id, logical-id and request-id. The holder's claim is in the plain keys. The claims behind
+it have the same keys with a suffix: `.1`, `.2`, and so on. The request-id says how the resource got the domain:
+
+    a RequestId   the Create, or the Update to a new name, that made it
+    found         the resource made it earlier and found it again in use, or somebody removed its tags
+    adopted       the resource took it over: on loan from the next claim, or, if there is none, from nobody
+
+The first claim that is not `adopted` ends the list: that resource made the domain, and nobody lent it.
+
+A takeover is a loan, so a rollback can put everything back. Three operations are all there is:
+
+    take over   put a claim in front
+    give back   remove one's own claim from the front: the next claim holds the domain again
+    let go      remove one's own claim from further down; the claim above it inherits its request-id
+
+Example: a resource A made a domain, and its logical id is changed to B in the template. CloudFormation sends a Create
+for B (take over: B, A), then, after the update, a Delete for A (let go: B, now the maker). If the update fails, it
+sends a Delete for B instead (give back: A).
+
+Two claims of one resource next to each other count as one, with the request-id of the lower one. With that, and with
+tags set before others are removed, a change of claims that is interrupted half way reads as either done or not done.
+
+What follows from a claim's place in the list:
+
+    own       the event's resource has the first claim
+    lent      it has a claim further down
+    foreign   only others have claims
+    unowned   nobody has; also where somebody removed a tag, and what is left does not tell
+"""
 
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import count
 
 from handler.event import Event
 
@@ -12,33 +45,130 @@ LOGICAL_ID = "cloudformation:logical-id"
 REQUEST_ID = "cloudformation:request-id"
 OWNERSHIP_KEYS = frozenset({STACK_ID, LOGICAL_ID, REQUEST_ID})
 
-# The request-id of a domain that the resource took over; one that it made has the RequestId of the event that made it.
 ADOPTED = "adopted"
+FOUND = "found"
+
+_OWNERSHIP_KEY = re.compile(f"({'|'.join(OWNERSHIP_KEYS)})([.][1-9][0-9]*)?")
 
 
 class Owner(enum.Enum):
     """Whose a domain is, as the resource of an event sees it."""
 
     OWN = "own"
+    LENT = "lent"
     FOREIGN = "foreign"
     UNOWNED = "unowned"
 
 
-def owner(tags: Mapping[str, str], event: Event) -> Owner:
-    """Tell whose the domain with these tags is.
+@dataclass(frozen=True)
+class Claim:
+    """One resource's claim to a domain; an id whose tag somebody removed is empty."""
 
-    A domain that has only one of the two tags has had the other taken away. It is foreign if the one that is left is
-    another's; else nobody can tell, and it counts as unowned.
-    """
-    found = (tags.get(STACK_ID), tags.get(LOGICAL_ID))
-    expected = (event.stack_id, event.logical_id)
-    if found == expected:
+    stack_id: str
+    logical_id: str
+    request_id: str
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether the domain was taken over, and not made."""
+        return self.request_id == ADOPTED
+
+    def is_of(self, event: Event) -> bool:
+        """Whether it is the claim of the event's resource."""
+        return (self.stack_id, self.logical_id) == (event.stack_id, event.logical_id)
+
+    def may_be_of(self, event: Event) -> bool:
+        """Whether the parts that are left say nothing else."""
+        return self.stack_id in ("", event.stack_id) and self.logical_id in ("", event.logical_id)
+
+
+Claims = tuple[Claim, ...]
+
+
+def is_ownership_key(key: str) -> bool:
+    """Whether the resource keeps this tag key for itself."""
+    return _OWNERSHIP_KEY.fullmatch(key) is not None
+
+
+def read_claims(tags: Mapping[str, str]) -> Claims:
+    """The claims in a domain's tags, the holder's first."""
+    claims: list[Claim] = []
+    for index in count():
+        stack_id, logical_id, request_id = (tags.get(key, "") for key in _keys(index))
+        if not stack_id and not logical_id:
+            break
+        # Without a request-id nobody can tell any more which event made the domain.
+        claim = Claim(stack_id, logical_id, request_id or FOUND)
+        claims.append(claim)
+        if not claim.is_adopted:
+            break
+    return _merged(claims)
+
+
+def tags_of(claims: Claims) -> dict[str, str]:
+    """The tags that say these claims."""
+    return {
+        key: value
+        for index, claim in enumerate(claims)
+        for key, value in zip(_keys(index), (claim.stack_id, claim.logical_id, claim.request_id), strict=True)
+        if value
+    }
+
+
+def owner(claims: Claims, event: Event) -> Owner:
+    """Tell whose the domain with these claims is."""
+    if claims and claims[0].is_of(event):
         return Owner.OWN
-    if any(is_ not in (None, ours) for is_, ours in zip(found, expected, strict=True)):
-        return Owner.FOREIGN
-    return Owner.UNOWNED
+    if any(claim.is_of(event) for claim in claims):
+        return Owner.LENT
+    if not claims or claims[0].may_be_of(event):
+        return Owner.UNOWNED
+    return Owner.FOREIGN
 
 
-def claim(event: Event, request_id: str) -> dict[str, str]:
-    """The tags that make a domain this event's resource's own."""
-    return {STACK_ID: event.stack_id, LOGICAL_ID: event.logical_id, REQUEST_ID: request_id}
+def claim_of(event: Event, request_id: str) -> Claim:
+    """A claim of the event's resource."""
+    return Claim(event.stack_id, event.logical_id, request_id)
+
+
+def hold_as(claims: Claims, claim: Claim) -> Claims:
+    """Replace the holder's claim, or make the first one."""
+    return _merged([claim, *claims[1:]])
+
+
+def take_over(claims: Claims, event: Event) -> Claims:
+    """Put the event's resource in front."""
+    return _merged([claim_of(event, ADOPTED), *claims])
+
+
+def give_back(claims: Claims) -> Claims:
+    """Remove the holder's claim; () where the domain was nobody's before."""
+    return claims[1:]
+
+
+def let_go(claims: Claims, event: Event) -> Claims:
+    """Remove the claim of the event's resource from further down; the one above it inherits its request-id."""
+    left: list[Claim] = []
+    for claim in claims:
+        if left and claim.is_of(event):
+            left[-1] = replace(left[-1], request_id=claim.request_id)
+        else:
+            left.append(claim)
+    return _merged(left)
+
+
+def _keys(index: int) -> tuple[str, str, str]:
+    suffix = f".{index}" if index else ""
+    return STACK_ID + suffix, LOGICAL_ID + suffix, REQUEST_ID + suffix
+
+
+def _merged(claims: list[Claim]) -> Claims:
+    """Count neighbours of one resource as one claim, the lower one; end with the first that is not `adopted`."""
+    merged: list[Claim] = []
+    for claim in claims:
+        if merged and (merged[-1].stack_id, merged[-1].logical_id) == (claim.stack_id, claim.logical_id):
+            merged.pop()
+        merged.append(claim)
+        if not claim.is_adopted:
+            break
+    return tuple(merged)

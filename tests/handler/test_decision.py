@@ -13,7 +13,7 @@ from botocore.model import StructureShape
 from handler import decision
 from handler.decision import Converge, Create, Delete, Leave, Plan, Refuse
 from handler.drift import Drift
-from handler.event import Event, failed_create_id, read
+from handler.event import Aftermath, Event, failed_create_id, read
 from handler.ownership import ADOPTED, LOGICAL_ID, REQUEST_ID, STACK_ID
 from handler.properties import translate, translate_leniently
 from tests.handler import cloudformation
@@ -28,7 +28,7 @@ SHAPE: StructureShape = (
 THIS, EARLIER = "request-of-this-event", "request-of-an-earlier-event"
 ELSEWHERE = cloudformation.stack_arn("elsewhere")
 MADE_UP = "customers-Domain-1ABCDEFGHIJK"
-FAILED, UNSETTLED = (failed_create_id(EARLIER, unsettled=unsettled) for unsettled in (False, True))
+FAILED, UNSETTLED = (failed_create_id(EARLIER, aftermath) for aftermath in (Aftermath.SOMETHING, Aftermath.UNSETTLED))
 
 
 def tags(stack_id: str = cloudformation.STACK, logical_id: str = "Domain", request_id: str = EARLIER) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.event import failed_create_id, read
+from handler.event import Aftermath, failed_create_id, read
 from tests.handler import cloudformation
 
 OLD, NEW = {"DomainName": "old"}, {"DomainName": "new", "ServiceTimeout": "60"}
@@ -27,11 +27,13 @@ def test_the_response_url_is_not_in_the_event_that_is_handed_on() -> None:
     assert "secret" not in repr(event)
 
 
-@pytest.mark.parametrize("unsettled", [False, True])
-def test_the_physical_id_of_a_failed_create_says_which_create_it_was(unsettled: bool) -> None:
-    physical_id = failed_create_id("the-request", unsettled=unsettled)
+@pytest.mark.parametrize("aftermath", Aftermath)
+def test_the_physical_id_of_a_failed_create_says_which_create_it_was_and_what_it_left(aftermath: Aftermath) -> None:
+    physical_id = failed_create_id("the-request", aftermath)
     event = read({"PhysicalResourceId": physical_id})
-    assert (event.failed_create, event.is_unsettled) == ("the-request", unsettled)
+    assert event.failed_create == "the-request"
+    assert event.made_nothing == (aftermath is Aftermath.NOTHING)
+    assert event.is_unsettled == (aftermath is Aftermath.UNSETTLED)
     assert ":" in physical_id, "a domain's name has no colon"
 
 
@@ -50,6 +52,25 @@ def test_no_other_physical_id_is_that_of_a_failed_create(physical_id: str) -> No
 def test_the_service_timeout_is_what_the_template_says_or_cloudformations_hour(timeout: Any, seconds: int) -> None:
     assert read({"ResourceProperties": {"ServiceTimeout": timeout}}).service_timeout == seconds
     assert read({}).service_timeout == 3600
+
+
+@pytest.mark.parametrize(
+    ("url", "sent_at"),
+    [
+        ("https://bucket.s3.amazonaws.com/key?X-Amz-Date=20261125T143005Z&X-Amz-Expires=7200", 1795617005),
+        ("https://bucket.s3.amazonaws.com/key?AWSAccessKeyId=a&Expires=1795624205&Signature=s", 1795617005),
+        ("https://bucket.s3.amazonaws.com/key?X-Amz-Date=yesterday", None),
+        ("https://bucket.s3.amazonaws.com/key?Expires=soon", None),
+        ("http://127.0.0.1:4566/response", None),
+        ("https://[", None),
+        ("...", None),
+        ("", None),
+    ],
+)
+def test_an_event_knows_from_its_response_url_when_it_was_sent(url: str, sent_at: int | None) -> None:
+    event = read({"ResponseURL": url})
+    assert event.sent_at == sent_at
+    assert event.age(1795617012.5) == (7.5 if sent_at else float("inf"))
 
 
 anything = st.recursive(

@@ -1,17 +1,44 @@
-"""Ownership: whose a domain is, by its tags alone."""
+"""Ownership: whose a domain is, by its tags alone, and the three operations on the list of claims."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.event import read
-from handler.ownership import LOGICAL_ID, OWNERSHIP_KEYS, REQUEST_ID, STACK_ID, Owner, claim, owner
+from handler.event import Event, read
+from handler.ownership import (
+    ADOPTED,
+    FOUND,
+    LOGICAL_ID,
+    OWNERSHIP_KEYS,
+    REQUEST_ID,
+    STACK_ID,
+    Claim,
+    Claims,
+    Owner,
+    claim_of,
+    give_back,
+    hold_as,
+    is_ownership_key,
+    let_go,
+    owner,
+    read_claims,
+    tags_of,
+    take_over,
+)
 from tests.handler import cloudformation
 
-EVENT = read(cloudformation.event("Create", {}))
 STACK, ELSEWHERE = cloudformation.STACK, cloudformation.stack_arn("elsewhere")
+
+
+def event(logical_id: str = "Domain", stack_id: str = STACK) -> Event:
+    return read(cloudformation.event("Create", {}, stack_id=stack_id, logical_id=logical_id))
+
+
+EVENT = event()
 
 
 @pytest.mark.parametrize(
@@ -24,29 +51,176 @@ STACK, ELSEWHERE = cloudformation.STACK, cloudformation.stack_arn("elsewhere")
         ({STACK_ID: STACK, LOGICAL_ID: "Other"}, Owner.FOREIGN),
         ({STACK_ID: ELSEWHERE}, Owner.FOREIGN),
         ({LOGICAL_ID: "Other"}, Owner.FOREIGN),
-        ({STACK_ID: STACK, LOGICAL_ID: ""}, Owner.FOREIGN),
         ({STACK_ID: STACK.upper(), LOGICAL_ID: "Domain"}, Owner.FOREIGN),
         ({STACK_ID: STACK}, Owner.UNOWNED),
+        ({STACK_ID: STACK, LOGICAL_ID: ""}, Owner.UNOWNED),
         ({LOGICAL_ID: "Domain"}, Owner.UNOWNED),
         ({REQUEST_ID: EVENT.request_id}, Owner.UNOWNED),
+        ({"aws:cloudformation:stack-id": STACK, "aws:cloudformation:logical-id": "Domain"}, Owner.UNOWNED),
         ({"team": "red"}, Owner.UNOWNED),
         ({}, Owner.UNOWNED),
     ],
 )
 def test_whose_a_domain_is(tags: dict[str, str], whose: Owner) -> None:
-    assert owner(tags, EVENT) is whose
+    assert owner(read_claims(tags), EVENT) is whose
 
 
 @given(st.dictionaries(st.sampled_from([*OWNERSHIP_KEYS, "team"]), st.sampled_from([STACK, ELSEWHERE, "Domain", "x"])))
 def test_only_both_tags_of_this_very_resource_make_a_domain_its_own(tags: dict[str, str]) -> None:
     is_own = tags.get(STACK_ID) == STACK and tags.get(LOGICAL_ID) == "Domain"
-    assert (owner(tags, EVENT) is Owner.OWN) == is_own
+    assert (owner(read_claims(tags), EVENT) is Owner.OWN) == is_own
 
 
 def test_what_an_event_claims_is_its_resources_own_and_no_others() -> None:
-    tags = claim(EVENT, "the-request")
+    claims = (claim_of(EVENT, "the-request"),)
+    tags = tags_of(claims)
     assert tags.keys() == OWNERSHIP_KEYS
     assert tags[REQUEST_ID] == "the-request"
-    assert owner(tags, EVENT) is Owner.OWN
-    assert owner(tags, read(cloudformation.event("Create", {}, stack_id=ELSEWHERE))) is Owner.FOREIGN
-    assert owner(tags, read(cloudformation.event("Create", {}, logical_id="Other"))) is Owner.FOREIGN
+    assert owner(claims, EVENT) is Owner.OWN
+    assert owner(claims, event(stack_id=ELSEWHERE)) is Owner.FOREIGN
+    assert owner(claims, event("Other")) is Owner.FOREIGN
+
+
+@pytest.mark.parametrize(
+    ("key", "is_kept"),
+    [
+        *((key, True) for key in sorted(OWNERSHIP_KEYS)),
+        *((f"{key}.{index}", True) for key in sorted(OWNERSHIP_KEYS) for index in (1, 2, 10)),
+        (f"{STACK_ID}.0", False),
+        (f"{STACK_ID}.01", False),
+        (f"{STACK_ID}.x", False),
+        (f"aws:{STACK_ID}", False),
+        ("team", False),
+    ],
+)
+def test_the_resource_keeps_the_keys_of_its_claims_for_itself(key: str, is_kept: bool) -> None:
+    assert is_ownership_key(key) is is_kept
+
+
+# The list: A made the domain, B and C are other resources.
+
+A, B, C = (claim_of(event(name), f"request-of-{name}") for name in "ABC")
+
+
+def adopted(claim: Claim) -> Claim:
+    return Claim(claim.stack_id, claim.logical_id, ADOPTED)
+
+
+OPERATIONS = [
+    ("a takeover from the maker", (A,), lambda claims: take_over(claims, event("B")), (adopted(B), A)),
+    ("a takeover from nobody", (), lambda claims: take_over(claims, event("B")), (adopted(B),)),
+    (
+        "a takeover from a borrower",
+        (adopted(B), A),
+        lambda claims: take_over(claims, event("C")),
+        (adopted(C), adopted(B), A),
+    ),
+    ("a second takeover by the holder", (adopted(B), A), lambda claims: take_over(claims, event("B")), (adopted(B), A)),
+    ("a takeover from oneself as the maker", (A,), lambda claims: take_over(claims, event("A")), (A,)),
+    (
+        "the maker takes its own domain over again",
+        (adopted(B), A),
+        lambda claims: take_over(claims, event("A")),
+        (adopted(A), adopted(B), A),
+    ),
+    ("giving back to the maker", (adopted(B), A), give_back, (A,)),
+    ("giving back to nobody", (adopted(B),), give_back, ()),
+    ("giving back to another borrower", (adopted(C), adopted(B), A), give_back, (adopted(B), A)),
+    (
+        "the maker lets go of what it lent",
+        (adopted(B), A),
+        lambda claims: let_go(claims, event("A")),
+        (Claim(B.stack_id, B.logical_id, A.request_id),),
+    ),
+    (
+        "a borrower lets go of what it lent on",
+        (adopted(C), adopted(B), A),
+        lambda claims: let_go(claims, event("B")),
+        (adopted(C), A),
+    ),
+    (
+        "a borrower from nobody lets go of what it lent on",
+        (adopted(C), adopted(B)),
+        lambda claims: let_go(claims, event("B")),
+        (adopted(C),),
+    ),
+    (
+        "after a swap that was rolled back the maker holds its domain alone",
+        (adopted(A), adopted(B), A),
+        lambda claims: let_go(claims, event("B")),
+        (A,),
+    ),
+    (
+        "the holder is marked as found",
+        (A,),
+        lambda claims: hold_as(claims, claim_of(event("A"), FOUND)),
+        (claim_of(event("A"), FOUND),),
+    ),
+    ("nobody's domain is claimed", (), lambda claims: hold_as(claims, A), (A,)),
+]
+
+
+@pytest.mark.parametrize(
+    ("before", "operation", "after"), [row[1:] for row in OPERATIONS], ids=[row[0] for row in OPERATIONS]
+)
+def test_operations_on_the_list_of_claims(before: Claims, operation: Callable[[Claims], Claims], after: Claims) -> None:
+    assert operation(before) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "operation", "after"), [row[1:] for row in OPERATIONS], ids=[row[0] for row in OPERATIONS]
+)
+def test_an_operation_that_is_interrupted_between_setting_and_removing_tags_is_done_or_not_done(
+    before: Claims, operation: Callable[[Claims], Claims], after: Claims
+) -> None:
+    """Tags are set in one call and removed in the next."""
+    half_done = {**tags_of(before), **tags_of(after)}
+    assert read_claims(half_done) in (before, after)
+
+
+claims_of_some = st.lists(st.sampled_from([adopted(A), adopted(B), adopted(C), A, B, C]), max_size=5).map(
+    lambda claims: read_claims(tags_of(tuple(claims)))
+)
+
+
+@given(claims_of_some)
+def test_claims_survive_being_written_as_tags(claims: Claims) -> None:
+    assert read_claims(tags_of(claims)) == claims
+    assert all(is_ownership_key(key) for key in tags_of(claims))
+
+
+@given(claims_of_some, st.sampled_from("ABC"))
+def test_giving_back_undoes_a_takeover(claims: Claims, name: str) -> None:
+    if owner(claims, event(name)) is not Owner.OWN:
+        assert give_back(take_over(claims, event(name))) == claims
+
+
+@given(claims_of_some, st.sampled_from("ABC"))
+def test_who_lets_go_has_no_claim_left_behind_another(claims: Claims, name: str) -> None:
+    left = let_go(claims, event(name))
+    assert owner(left, event(name)) is not Owner.LENT or not claims
+    assert left[:1] == () or left[0].logical_id == claims[0].logical_id
+
+
+@given(claims_of_some)
+def test_only_the_last_claim_is_a_makers(claims: Claims) -> None:
+    assert all(claim.is_adopted for claim in claims[:-1])
+
+
+@pytest.mark.parametrize(
+    ("tags", "claims"),
+    [
+        ({STACK_ID: STACK, LOGICAL_ID: "A"}, (Claim(STACK, "A", FOUND),)),
+        ({**tags_of((adopted(B),)), f"{STACK_ID}.1": STACK}, (adopted(B), Claim(STACK, "", FOUND))),
+        ({f"{STACK_ID}.1": STACK, f"{LOGICAL_ID}.1": "A"}, ()),
+        ({REQUEST_ID: "r"}, ()),
+    ],
+    ids=[
+        "without a request-id nobody knows which event made it",
+        "a claim in the list that lost two tags",
+        "the holder's tags were removed",
+        "a request-id alone",
+    ],
+)
+def test_claims_that_somebody_removed_tags_of(tags: dict[str, str], claims: Claims) -> None:
+    assert read_claims(tags) == claims
