@@ -25,8 +25,11 @@ SEEN_IN_LAMBDA = "/var/task"  # what tracebacks show, wherever the artifact was 
 
 # The API calls of the function. botocore's data is cut down to them; tests/artifact compares with what handler/ calls.
 OPERATIONS = {
-    "customer-profiles": ("CreateDomain", "DeleteDomain", "GetDomain", "TagResource", "UntagResource", "UpdateDomain"),
-    "cloudformation": ("DescribeStacks",),
+    "customer-profiles": (
+        *("CreateDomain", "DeleteDomain", "GetDomain", "UpdateDomain", "TagResource", "UntagResource"),
+        *("ListDomainObjectTypes", "ListIntegrations", "ListProfileObjectTypes"),
+    ),
+    "cloudformation": ("DescribeStackResource", "DescribeStacks"),
 }
 
 # Folders that nothing here imports, most of what the libraries weigh. tests/artifact runs every event without them.
