@@ -1,13 +1,30 @@
-"""What all tests share: no way to a real AWS account, and one local engine with the provider deployed."""
+"""What all tests share: no way to a real AWS account, Hypothesis's settings, and one local engine with the provider."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from local.engine import Engine, aws_out_of_reach, running_engine
+
+# A test may say how many examples it needs; everything else is set here, once. No setting measures time, so that a slow
+# machine gives the same verdict as a fast one.
+_UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# `make test`: every run of a commit tests the same examples.
+settings.register_profile("test", _UNTIMED, derandomize=True, database=None, stateful_step_count=12)
+# `make soak`: every run tests others, and many more.
+settings.register_profile(
+    "soak",
+    _UNTIMED,
+    derandomize=False,
+    max_examples=int(os.environ.get("SOAK_SEQUENCES", "3000")),
+    stateful_step_count=25,
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -52,7 +52,6 @@ def request_of(desired: Desired) -> dict[str, Any]:
 
 
 @given(domains(), st.data(), st.booleans())
-@settings(deadline=None)
 def test_a_valid_request_written_as_strings_translates_back_to_itself(
     request: dict[str, Any], data: st.DataObject, native_tags: bool
 ) -> None:
@@ -65,7 +64,6 @@ def test_a_valid_request_written_as_strings_translates_back_to_itself(
 
 
 @given(mistakes())
-@settings(deadline=None)
 def test_a_mistake_is_reported_at_its_path_and_nothing_else_is(mistake: Mistake) -> None:
     with pytest.raises(InvalidPropertiesError) as caught:
         translate(mistake.properties, SHAPE)
@@ -73,7 +71,7 @@ def test_a_mistake_is_reported_at_its_path_and_nothing_else_is(mistake: Mistake)
 
 
 @given(st.lists(mistakes().filter(lambda mistake: len(mistake.path) > 1), min_size=2, max_size=4))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_several_mistakes_are_reported_at_once(several: list[Mistake]) -> None:
     by_property = {str(mistake.path[0]): mistake for mistake in several}
     with pytest.raises(InvalidPropertiesError) as caught:
@@ -82,7 +80,6 @@ def test_several_mistakes_are_reported_at_once(several: list[Mistake]) -> None:
 
 
 @given(json_values | st.dictionaries(st.sampled_from([*SHAPE.members, "AdoptExisting", "ServiceToken"]), json_values))
-@settings(deadline=None)
 def test_no_input_makes_the_translation_raise_anything_but_its_own_error(properties: Any) -> None:
     with pytest.raises(InvalidPropertiesError):  # each lacks a required property, or has it wrong
         translate(properties, SHAPE)
@@ -91,7 +88,7 @@ def test_no_input_makes_the_translation_raise_anything_but_its_own_error(propert
 
 
 @given(mistakes())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_what_is_right_beside_a_mistake_survives_for_the_comparison_with_the_old_properties(mistake: Mistake) -> None:
     old = request_of(translate_leniently(mistake.properties, SHAPE))
     right = {name: value for name, value in mistake.properties.items() if name != mistake.path[0]}
@@ -374,7 +371,7 @@ NATIVE_TEMPLATES = {
 
 @pytest.mark.parametrize("template", NATIVE_TEMPLATES.values(), ids=NATIVE_TEMPLATES)
 @given(st.data())
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 def test_a_template_of_the_native_type_works_when_only_type_and_service_token_change(
     template: str, data: st.DataObject
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from botocore.model import Shape, ShapeResolver
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.problems import Problem
@@ -166,7 +166,6 @@ def test_what_is_right_beside_a_mistake_is_kept() -> None:
 
 
 @given(st.data())
-@settings(deadline=None)
 def test_a_request_of_any_operation_written_as_strings_translates_back_to_itself(data: st.DataObject) -> None:
     operation = data.draw(st.sampled_from(service_model().operation_names))
     shape = service_model().operation_model(operation).input_shape
@@ -176,7 +175,6 @@ def test_a_request_of_any_operation_written_as_strings_translates_back_to_itself
 
 
 @given(st.sampled_from(list(SHAPES)), json_values)
-@settings(deadline=None)
 def test_no_value_makes_the_walk_raise(shape: str, raw: Any) -> None:
     converted, problems = walked(shape_named(shape), raw)
     assert converted is not INVALID or problems

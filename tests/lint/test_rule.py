@@ -363,7 +363,7 @@ def test_what_a_function_may_bring_or_take_away_is_reckoned_with(properties: Any
 
 
 @given(domains(), st.data(), st.booleans())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_nothing_is_reported_for_a_valid_template(request: Any, data: st.DataObject, native_tags: bool) -> None:
     if native_tags and "Tags" in request:
         request = {**request, "Tags": as_native_tags(request["Tags"])}
@@ -375,7 +375,6 @@ def test_nothing_is_reported_for_a_valid_template(request: Any, data: st.DataObj
 
 
 @given(mistakes().filter(lambda mistake: not has_functions(mistake.properties)), st.data())
-@settings(deadline=None, max_examples=100)
 def test_a_mistake_is_reported_as_the_function_would(mistake: Mistake, data: st.DataObject) -> None:
     try:
         translate(as_text_all(mistake.properties), SHAPE)
@@ -408,14 +407,13 @@ odd_nodes = st.recursive(
 
 
 @given(odd_nodes | st.dictionaries(st.sampled_from([*SHAPE.members]), odd_nodes), odd_nodes)
-@settings(deadline=None)
 def test_no_template_makes_the_rule_raise(properties: Any, condition: Any) -> None:
     problems_of(properties)
     problems_of(properties, Condition=condition)
 
 
 @given(mistakes())
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_each_match_has_a_place_in_the_file(mistake: Mistake) -> None:
     text = json.dumps(
         {"Resources": {"Domain": {"Type": "Custom::CustomerProfilesDomain", "Properties": mistake.properties}}},

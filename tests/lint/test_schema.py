@@ -85,7 +85,7 @@ def test_a_description_is_the_first_paragraph_in_plain_text(documentation: str, 
 
 
 @given(domains(), st.data(), st.booleans())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_a_valid_template_satisfies_it(request: Any, data: st.DataObject, native_tags: bool) -> None:
     if native_tags and "Tags" in request:
         request = {**request, "Tags": as_native_tags(request["Tags"])}
@@ -94,7 +94,6 @@ def test_a_valid_template_satisfies_it(request: Any, data: st.DataObject, native
 
 
 @given(mistakes())
-@settings(deadline=None)
 def test_what_it_refuses_the_handler_refuses_too(mistake: Mistake) -> None:
     properties = {"ServiceToken": "x", **mistake.properties}
     if not VALIDATOR.is_valid(properties):
