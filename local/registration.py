@@ -12,9 +12,10 @@ import moto
 from moto import backend_index
 
 from local import customerprofiles
-from local.customerprofiles import exceptions, models, request, responses, urls
+from local.customerprofiles import urls
 
 BACKEND = "customerprofiles"
+PACKAGE = customerprofiles.__name__
 
 
 def register() -> None:
@@ -22,12 +23,13 @@ def register() -> None:
 
     >>> register()
     >>> with moto.mock_aws():
-    ...     boto3.client("customer-profiles").create_domain(DomainName="customers", DefaultExpirationDays=366)
+    ...     boto3.client("customer-profiles").create_domain(DomainName="amazon-connect-shop", DefaultExpirationDays=366)
     """
-    sys.modules[f"moto.{BACKEND}"] = customerprofiles
-    # Its modules too: imported under moto's name they would be loaded a second time, with domains of their own.
-    for module in (exceptions, models, request, responses, urls):
-        sys.modules[module.__name__.replace(customerprofiles.__name__, f"moto.{BACKEND}")] = module
+    # The package and its modules (urls imports all of them): imported under moto's name they would be loaded a second
+    # time, with domains of their own.
+    for name, module in list(sys.modules.items()):
+        if name == PACKAGE or name.startswith(f"{PACKAGE}."):
+            sys.modules[f"moto.{BACKEND}{name.removeprefix(PACKAGE)}"] = module
     setattr(moto, BACKEND, customerprofiles)
     patterns = [(BACKEND, re.compile(url_base)) for url_base in urls.url_bases]
     backend_index.backend_url_patterns[:] = [

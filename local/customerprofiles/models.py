@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from datetime import timedelta
 from threading import RLock
-from typing import Any
+from typing import Any, ClassVar
 
 from botocore.paginate import TokenDecoder, TokenEncoder
 from moto.core.base_backend import BackendDict, BaseBackend
@@ -18,6 +18,8 @@ from moto.moto_api._internal import mock_random
 from moto.moto_api._internal.managed_state_model import ManagedState
 from moto.utilities.utils import get_partition
 
+from .access import AllowEverything, Authorizer, Caller, ResourcePolicies
+from .dependencies import DependencyCheck, Place
 from .exceptions import (
     BadRequestException,
     DomainAlreadyExists,
@@ -28,6 +30,8 @@ from .exceptions import (
 )
 
 RULE_BASED_MATCHING = "customer-profiles::rule-based-matching"
+SERVICE = "profile.amazonaws.com"
+SERVICE_LINKED_ROLE = "AWSServiceRoleForProfile"
 DOMAINS_PER_PAGE = 100
 
 
@@ -66,6 +70,8 @@ class Domain(BaseModel):
     ):
         self.name = domain_name
         self.arn = f"arn:{get_partition(region_name)}:profile:{region_name}:{account_id}:domains/{domain_name}"
+        # Every domain has one of its own, which the service makes with it and removes with it.
+        self.service_linked_role = f"{SERVICE_LINKED_ROLE}_{mock_random.get_random_hex(12)}"
         self.configuration: dict[str, Any] = {}
         self.tags = dict(tags)
         self.created_at = self.last_updated_at = utcnow()
@@ -168,6 +174,10 @@ class CustomerProfilesBackend(BaseBackend, TaggableResourcesMixin):
 
     SERVICE_NAMESPACE = "profile"
 
+    # Who to ask about permissions: set here, for all accounts and regions (see access.py).
+    authorizer: ClassVar[Authorizer] = AllowEverything()
+    resource_policies: ClassVar[ResourcePolicies] = AllowEverything()
+
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
         self.domains: dict[str, Domain] = {}
@@ -177,24 +187,43 @@ class CustomerProfilesBackend(BaseBackend, TaggableResourcesMixin):
             RULE_BASED_MATCHING, transition={"progression": "time", "seconds": 3600}
         )
 
-    def create_domain(self, domain_name: str, configuration: dict[str, Any], tags: dict[str, str]) -> Domain:
+    def domain_arn(self, domain_name: str) -> str:
+        return f"arn:{self.partition}:profile:{self.region_name}:{self.account_id}:domains/{domain_name}"
+
+    def create_domain(
+        self, domain_name: str, configuration: dict[str, Any], tags: dict[str, str], caller: Caller
+    ) -> Domain:
+        if tags:
+            caller.require("profile:TagResource", self.domain_arn(domain_name), request_tags(tags))
         with self._lock:
             if domain_name in self.domains:
                 raise DomainAlreadyExists(domain_name)
             domain = Domain(domain_name, configuration, tags, self.account_id, self.region_name)
+            self._check_dependencies(domain, configuration, caller)
+            caller.require(
+                "iam:CreateServiceLinkedRole",
+                f"arn:{self.partition}:iam::{self.account_id}:role/aws-service-role/{SERVICE}/{domain.service_linked_role}",
+                {"iam:AWSServiceName": SERVICE},
+            )
             self.domains[domain_name] = domain
             return domain
 
     def get_domain(self, domain_name: str) -> Domain:
         with self._lock:
             if domain_name not in self.domains:
-                raise DomainNotFound(domain_name)
+                raise DomainNotFound(domain_name, self.account_id)
             return self.domains[domain_name]
 
-    def update_domain(self, domain_name: str, configuration: dict[str, Any]) -> Domain:
+    def update_domain(self, domain_name: str, configuration: dict[str, Any], caller: Caller) -> Domain:
         domain = self.get_domain(domain_name)
+        self._check_dependencies(domain, configuration, caller)
         domain.update(configuration)
         return domain
+
+    def _check_dependencies(self, domain: Domain, configuration: dict[str, Any], caller: Caller) -> None:
+        place = Place(self.partition, self.region_name, self.account_id, domain.arn)
+        before = domain.configuration if domain.name in self.domains else {}
+        DependencyCheck(place, caller, self.resource_policies).check(configuration, before)
 
     def delete_domain(self, domain_name: str) -> None:
         with self._lock:
@@ -238,6 +267,11 @@ class CustomerProfilesBackend(BaseBackend, TaggableResourcesMixin):
                 if domain.arn == arn:
                     return domain
         raise ResourceNotFoundException(f"Resource {arn} does not exist")
+
+
+def request_tags(tags: dict[str, str]) -> dict[str, str | list[str]]:
+    """The condition keys of a request that brings tags."""
+    return {"aws:TagKeys": list(tags), **{f"aws:RequestTag/{key}": value for key, value in tags.items()}}
 
 
 def _domain_name_from_token(token: str) -> str:

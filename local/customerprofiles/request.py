@@ -36,7 +36,11 @@ JSON_TYPES: dict[str, type | tuple[type, ...]] = {
 class RequestReader:
     """Reads one request of one operation.
 
-    >>> RequestReader(operation_model).read(uri={"DomainName": "customers"}, query=MultiDict(), body=b"{}")
+    >>> reader = RequestReader(operation_model)
+    >>> request = reader.read(uri={"DomainName": "amazon-connect-shop"}, query=MultiDict(), body=b"{}")
+    >>> reader.raise_problems()
+
+    Two steps, since whether the caller may send the request is decided before what is wrong with it.
     """
 
     def __init__(self, operation_model: OperationModel):
@@ -47,7 +51,8 @@ class RequestReader:
     def read(self, uri: Mapping[str, str], query: MultiDict[str, str], body: bytes) -> dict[str, Any]:
         """Return the request's members under the model's names, without those that the model does not know.
 
-        Raises BadRequestException, naming the path of each value that breaks a constraint.
+        A value that breaks a constraint is returned as it came. Raises BadRequestException for a body that is no JSON
+        object.
         """
         in_body = {
             name: member for name, member in self._input_shape.members.items() if "location" not in member.serialization
@@ -65,11 +70,13 @@ class RequestReader:
                 given[name] = _from_text(member, query.get(serialized_name))
             else:
                 given[name] = document.get(serialized_name)
-        members = self._read_members(self._input_shape, given, "")
+        return self._read_members(self._input_shape, given, "")
+
+    def raise_problems(self) -> None:
+        """Raise BadRequestException, naming the path of each value that broke a constraint, if there is any."""
         if self._problems:
             count = f"{len(self._problems)} validation error{'s' if len(self._problems) > 1 else ''} detected: "
             raise BadRequestException(count + "; ".join(self._problems))
-        return members
 
     def _read(self, shape: Shape, value: Any, path: str, constraint: str = "{}") -> Any:
         """Return `value` without the members that `shape` does not know; note what is wrong with it.

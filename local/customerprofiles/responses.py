@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
+from botocore.model import OperationModel
 from moto.core.request import Request
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 from moto.core.utils import get_service_model
 
-from .models import CustomerProfilesBackend, customerprofiles_backends
+from .access import Caller, Credentials
+from .models import CustomerProfilesBackend, customerprofiles_backends, request_tags
 from .request import RequestReader
 
 
@@ -33,10 +37,45 @@ class CustomerProfilesResponse(BaseResponse):
             return "UntagResource"
         return super()._get_action_from_method_and_request_uri(request)
 
+    @property
+    def _operation(self) -> OperationModel:
+        model: OperationModel = get_service_model(self.boto3_service_name).operation_model(self._get_action())
+        return model
+
+    @property
+    def _caller(self) -> Caller:
+        signed_with = re.search("Credential=([^/]+)/", self.headers.get("Authorization", ""))
+        credentials = Credentials(
+            access_key_id=signed_with[1] if signed_with else self.access_key,
+            session_token=self.headers.get("X-Amz-Security-Token"),
+        )
+        return Caller(credentials, self.customerprofiles_backend.authorizer)
+
     def _read_request(self) -> dict[str, Any]:
-        operation_model = get_service_model(self.boto3_service_name).operation_model(self._get_action())
-        reader = RequestReader(operation_model)
-        return reader.read(uri=self.uri_match, query=self.normalized_request.args, body=self.raw_body)
+        """Return the request's members, once its caller may send it at all and it has no mistake."""
+        reader = RequestReader(self._operation)
+        request = reader.read(uri=self.uri_match, query=self.normalized_request.args, body=self.raw_body)
+        self._authorize(request)
+        reader.raise_problems()
+        return request
+
+    def _authorize(self, request: dict[str, Any]) -> None:
+        """Ask for the operation's own action, with the tags of the request and of the domain as condition keys."""
+        backend = self.customerprofiles_backend
+        if "DomainName" in request:
+            resource = backend.domain_arn(request["DomainName"])
+        else:
+            resource = request.get("resourceArn", "*")
+        domain = backend.domains.get(resource.rpartition(":domains/")[2])
+        context: dict[str, str | Sequence[str]] = {}
+        if domain:
+            context |= {f"aws:ResourceTag/{key}": value for key, value in domain.tags.items()}
+        tags = request.get("Tags", request.get("tags"))
+        if isinstance(tags, dict):  # nothing has been validated so far
+            context |= request_tags(tags)
+        elif "tagKeys" in request:
+            context["aws:TagKeys"] = request["tagKeys"]
+        self._caller.require(f"profile:{self._operation.name}", resource, context)
 
     def create_domain(self) -> ActionResult:
         request = self._read_request()
@@ -44,6 +83,7 @@ class CustomerProfilesResponse(BaseResponse):
             domain_name=request.pop("DomainName"),
             tags=request.pop("Tags", {}),
             configuration=request,
+            caller=self._caller,
         )
         return ActionResult(domain.describe())
 
@@ -61,6 +101,7 @@ class CustomerProfilesResponse(BaseResponse):
         domain = self.customerprofiles_backend.update_domain(
             domain_name=request.pop("DomainName"),
             configuration=request,
+            caller=self._caller,
         )
         return ActionResult(domain.describe())
 
