@@ -2,7 +2,7 @@
 
     event in               event.py       what CloudFormation asks for
     properties translated  properties.py  along botocore's own description of the API (shapes.py)
-    decision taken         decision.py    given the live domain, its owner (ownership.py) and its drift (drift.py)
+    decision taken         decision.py    given the live domain, its owner (ownership.py) and what differs (changes.py)
     API called             domains.py     and its errors in words
     answer out             answer.py      what CloudFormation is told
 
@@ -133,14 +133,16 @@ def _carry_out(domains: Domains, plan: Plan) -> Live:
     match plan:
         case Create(name, settings, tags):
             return domains.create(name, settings, tags)
-        case Converge(name, drift, live):
+        case Converge(name, changes, live):
             live = dict(live)
-            if drift.update:
-                live |= domains.update(name, drift.update)
-            if drift.untag:
-                domains.untag(name, drift.untag)
-            if drift.tag:  # last, since a claim is among them
-                domains.tag(name, drift.tag)
+            if changes.postponed:
+                logger.warning("not changed while the service is at work on it", postponed=changes.postponed)
+            if changes.tag:
+                domains.tag(name, changes.tag)
+            for update in changes.updates:
+                live |= domains.update(name, update)
+            if changes.untag:
+                domains.untag(name, changes.untag)
             return live
         case Delete(name):
             domains.delete(name)

@@ -12,13 +12,11 @@ from typing import Any
 
 from botocore.model import StructureShape
 
-from handler import drift
-from handler.drift import Drift
+from handler import changes
+from handler.changes import Changes, Live
 from handler.event import Event
 from handler.ownership import ADOPTED, LOGICAL_ID, REQUEST_ID, STACK_ID, Owner, claim_of, owner, read_claims, tags_of
 from handler.properties import CLEARED_BY_EMPTY, Desired
-
-Live = Mapping[str, Any]  # a domain as GetDomain reports it
 
 _COUNTS = {"ProfileCount": "profiles", "ObjectCount": "objects"}  # of Stats: what makes a domain hold data
 
@@ -34,10 +32,10 @@ class Create:
 
 @dataclass(frozen=True)
 class Converge:
-    """Send what differs, the claim last."""
+    """Send what differs."""
 
     name: str
-    drift: Drift
+    changes: Changes
     live: Live = field(compare=False)
 
 
@@ -96,7 +94,7 @@ def create_or_update(
             f"Domain {desired.name} already exists and {belongs}. It was left alone. "
             "Choose another DomainName, or set AdoptExisting: true to take it over."
         )
-    return Converge(desired.name, drift.find(desired, old, live, claimed, shape), live)
+    return Converge(desired.name, changes.find(desired, old, live, claimed or None, shape), live)
 
 
 def delete(event: Event, live: Live | None, *, protection: bool | None) -> Delete | Leave | Refuse:

@@ -25,9 +25,6 @@ SWITCH = "Enabled"
 # ConflictResolution, SourceName: "the ObjectType name that is used ... when choosing SOURCE as the
 # ConflictResolvingModel".
 NEEDS = {("ConflictResolvingModel", "SOURCE"): "SourceName"}
-# RuleBasedMatchingResponse, Status: while it is IN_PROGRESS the configuration can't be changed. The API then refuses an
-# unchanged one too.
-SENT_ONLY_WHEN_CHANGED = frozenset({"RuleBasedMatching"})
 
 # CloudFormation's own properties of every custom resource.
 IGNORED = frozenset({"ServiceToken", "ServiceTimeout"})

@@ -89,7 +89,7 @@ def test_a_create_takes_one_call(stack: Stack, wire: Wire) -> None:
         ({"Tags": {}}, ["GetDomain", "UntagResource"]),
         (
             {"DefaultExpirationDays": 60, "Tags": {"cost": "1"}},
-            ["GetDomain", "UpdateDomain", "UntagResource", "TagResource"],
+            ["GetDomain", "TagResource", "UpdateDomain", "UntagResource"],
         ),
     ],
 )

@@ -11,8 +11,8 @@ import pytest
 from botocore.model import StructureShape
 
 from handler import decision
+from handler.changes import Changes
 from handler.decision import Converge, Create, Delete, Leave, Plan, Refuse
-from handler.drift import Drift
 from handler.event import Aftermath, Event, failed_create_id, read
 from handler.ownership import ADOPTED, LOGICAL_ID, REQUEST_ID, STACK_ID
 from handler.properties import translate, translate_leniently
@@ -212,13 +212,13 @@ def test_what_happens_on_each_event(row: Row) -> None:
         case Create(name, settings, made_with):
             assert (name, settings) == ("customers", {"DefaultExpirationDays": 30})
             assert made_with == tags(request_id=THIS)
-        case Converge(name, drift, there):
-            assert (name, drift.update, drift.untag) == ("customers", {}, ())
+        case Converge(name, changes, there):
+            assert (name, changes.updates, changes.untag) == ("customers", (), ())
             if row.claimed:
-                assert {**there["Tags"], **drift.tag}.items() >= tags(request_id=row.claimed).items()
-                assert drift.tag.items() <= tags(request_id=row.claimed).items()
+                assert {**there["Tags"], **changes.tag}.items() >= tags(request_id=row.claimed).items()
+                assert changes.tag.items() <= tags(request_id=row.claimed).items()
             else:
-                assert not drift.tag
+                assert not changes.tag
         case Delete(name):
             assert name == "customers"
         case Leave(why) | Refuse(why):
@@ -262,7 +262,7 @@ def test_a_rename_does_not_put_back_what_the_other_domain_had() -> None:
     new = {"DomainName": "customers", "DefaultExpirationDays": 30}
     event = read(cloudformation.event("Update", new, old, physical_id="clients"))
     there = live({**OWN, "team": "red"}) | {"Matching": {"Enabled": True}}
-    assert decide(event, there) == Converge("customers", Drift(), there)
+    assert decide(event, there) == Converge("customers", Changes(), there)
 
 
 def test_an_update_puts_back_what_the_template_dropped() -> None:
@@ -272,7 +272,7 @@ def test_an_update_puts_back_what_the_template_dropped() -> None:
     event = read(cloudformation.event("Update", new, old, physical_id="customers"))
     plan = decide(event, live(OWN) | {"DeadLetterQueueUrl": queue})
     assert isinstance(plan, Converge)
-    assert plan.drift == Drift(update={"DeadLetterQueueUrl": ""})
+    assert plan.changes == Changes(updates=({"DeadLetterQueueUrl": ""},))
 
 
 @pytest.mark.parametrize(
@@ -292,5 +292,5 @@ def test_each_refusal_tells_the_way_on(event: Event, live: Any, way_on: str) -> 
 
 def test_the_same_plan_is_the_same_however_the_domain_was_looked_at() -> None:
     # An error after which there is still the same to do stands, instead of being tried for ever.
-    drift = Drift(update={"DefaultExpirationDays": 30})
-    assert Converge("customers", drift, {"LastUpdatedAt": 1}) == Converge("customers", drift, {"LastUpdatedAt": 2})
+    changes = Changes(updates=({"DefaultExpirationDays": 30},))
+    assert Converge("customers", changes, {"LastUpdatedAt": 1}) == Converge("customers", changes, {"LastUpdatedAt": 2})

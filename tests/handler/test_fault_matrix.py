@@ -170,21 +170,21 @@ CASES = [
         "Create that finds an earlier one's domain",
         (left_by_an_earlier_create,),
         create(OLD),
-        (CREATE, GET, UPDATE, TAG),
+        (CREATE, GET, TAG, UPDATE),
         may_leave=True,
     ),
     Case("Create that finds somebody's domain", (somebody_has_it,), create(OLD), (CREATE, GET), fails=True),
-    Case("Create that adopts", (somebody_has_it,), create(OLD | ADOPTING), (CREATE, GET, UPDATE, TAG)),
+    Case("Create that adopts", (somebody_has_it,), create(OLD | ADOPTING), (CREATE, GET, TAG, UPDATE)),
     Case("Delete of a Create rolled back", (), create(OLD, fails_elsewhere=True), (GET, DELETE), spared=1),
-    Case("Update", (made,), update(NEW), (GET, UPDATE, UNTAG, TAG)),
-    Case("Update of a domain that lost its tags", (made, lost_its_tags), update(NEW), (GET, UPDATE, TAG)),
+    Case("Update", (made,), update(NEW), (GET, TAG, UPDATE, UNTAG)),
+    Case("Update of a domain that lost its tags", (made, lost_its_tags), update(NEW), (GET, TAG, UPDATE)),
     Case("Update of a domain that is gone", (made, is_gone), update(NEW), (GET, CREATE)),
     Case("Update of a domain that was taken over", (made, was_taken_over), update(NEW), (GET,), fails=True),
     Case("Rollback of an Update", (made, an_update_failed_half_way), roll_back, (GET, UPDATE)),
     Case("Rename", (made,), update(RENAMED), (CREATE,)),
     Case("Delete of what a rename has replaced", (made,), update(RENAMED), (GET, DELETE), spared=1),
     Case(
-        "Rename that adopts", (made, somebody_has_the_new_one), update(RENAMED | ADOPTING), (CREATE, GET, UPDATE, TAG)
+        "Rename that adopts", (made, somebody_has_the_new_one), update(RENAMED | ADOPTING), (CREATE, GET, TAG, UPDATE)
     ),
     Case(
         "Rollback of a rename that died",

@@ -92,7 +92,7 @@ class TestLines:
         assert messages == [
             ["event", "CreateDomain", "answer"],
             ["event", "answer"],
-            ["event", "UpdateDomain", "TagResource", "answer"],
+            ["event", "TagResource", "UpdateDomain", "answer"],
             ["event", "UntagResource", "answer"],
             ["event", "DeleteDomain", "answer"],
         ]

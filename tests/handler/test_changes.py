@@ -1,4 +1,4 @@
-"""Drift: only what differs from the live domain is sent, what the template dropped is put back, the rest is left."""
+"""Changes: only what differs from the live domain is sent, what the template dropped is put back, the rest is left."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from handler import drift
-from handler.drift import Drift
-from handler.ownership import LOGICAL_ID, REQUEST_ID, STACK_ID
+from handler import changes
+from handler.changes import LOCKED_DURING, SETS, Changes
+from handler.ownership import ADOPTED, LOGICAL_ID, REQUEST_ID, STACK_ID, Claim, tags_of
 from handler.properties import Desired
 from tests.handler import faults
 
@@ -28,10 +28,18 @@ def things(*entries: dict[str, Any]) -> dict[str, Any]:
     return {"Matching": {"Things": list(entries)}}
 
 
-def update(desired: dict[str, Any], live: dict[str, Any], old: dict[str, Any] | None = None) -> Any:
-    """What an UpdateDomain has to send."""
+def find(desired: dict[str, Any], live: dict[str, Any], old: dict[str, Any] | None = None) -> Changes:
+    """What differs in the settings; without `old`, the template says what it said before."""
     before = Desired("customers", desired if old is None else old)
-    return drift.find(Desired("customers", desired), before, live, {}, SHAPE).update
+    return changes.find(Desired("customers", desired), before, live, None, SHAPE)
+
+
+def update(desired: dict[str, Any], live: dict[str, Any], old: dict[str, Any] | None = None) -> Any:
+    """What has to be sent, in one UpdateDomain at most."""
+    found = find(desired, live, old)
+    assert (found.tag, found.untag, found.postponed) == ({}, (), ())
+    (sent,) = found.updates or ({},)
+    return sent
 
 
 @pytest.mark.parametrize(
@@ -63,10 +71,9 @@ def update(desired: dict[str, Any], live: dict[str, Any], old: dict[str, Any] | 
         # An empty text means none.
         ({"DeadLetterQueueUrl": ""}, {}, {}),
         ({"DeadLetterQueueUrl": ""}, {"DeadLetterQueueUrl": QUEUE}, {"DeadLetterQueueUrl": ""}),
-        # Lists: an entry more, an entry less, another order.
+        # Lists: an entry more, an entry less.
         (addresses("A", "B"), addresses("A"), addresses("A", "B")),
         (addresses("A"), addresses("A", "B"), addresses("A")),
-        (addresses("B", "A"), addresses("A", "B"), addresses("B", "A")),
         (addresses("A"), {"RuleBasedMatching": {"AttributeTypesSelector": {"Address": None}}}, addresses("A")),
         ({"Matching": ON}, {"Matching": "of another type"}, {"Matching": ON}),
         # One entry of two.
@@ -146,32 +153,144 @@ def test_rule_based_matching_is_not_sent_again_for_a_default_that_the_service_fi
     assert update({"Matching": ON}, {"Matching": other}, {"Matching": full}) == {"Matching": ON}
 
 
-def tags(desired: dict[str, str], live: dict[str, str], old: dict[str, str], **claim: str) -> Drift:
-    return drift.find(Desired("c", tags=desired), Desired("c", tags=old), {"Tags": live}, claim, SHAPE)
+# Lists that mean sets
+
+
+def at_path(path: str, entries: list[Any]) -> dict[str, Any]:
+    """Settings with this list at a path as SETS has it, `[]` standing for the one entry of a list."""
+    value: Any = entries
+    for step in reversed(path.replace("[]", ".[]").split(".")):
+        value = [value] if step == "[]" else {step: value}
+    assert isinstance(value, dict)
+    return value
+
+
+def shape_at(path: str) -> Any:
+    shape = SHAPE
+    for step in path.replace("[]", ".[]").split("."):
+        shape = shape.member if step == "[]" else shape.members[step]
+    return shape
+
+
+@pytest.mark.parametrize("path", sorted(SETS))
+def test_a_list_that_means_a_set_differs_in_its_entries_and_not_in_their_order(path: str) -> None:
+    assert shape_at(path).type_name == "list"
+    assert shape_at(path).member.type_name == "string"
+    desired = at_path(path, ["a", "b", "c"])
+    assert update(desired, at_path(path, ["c", "a", "b"])) == {}
+    for other in (["a", "b"], ["a", "b", "c", "d"], ["a", "b", "d"], []):
+        assert update(desired, at_path(path, other)) == desired
+
+
+@pytest.mark.parametrize(
+    "path", ["RuleBasedMatching.MatchingRules", "Matching.AutoMerging.Consolidation.MatchingAttributesList"]
+)
+def test_the_entries_of_any_other_list_are_compared_in_their_order(path: str) -> None:
+    first, second = ({"Rule": ["a"]}, {"Rule": ["b"]}) if "Rules" in path else (["a"], ["b"])
+    desired = at_path(path, [first, second])
+    assert update(desired, desired) == {}
+    assert update(desired, at_path(path, [second, first])) == desired
+
+
+def test_two_rules_whose_attributes_are_in_another_order_are_the_same_two_rules() -> None:
+    desired = {"RuleBasedMatching": {"Enabled": True, "MatchingRules": [{"Rule": ["a", "b"]}, {"Rule": ["c"]}]}}
+    live = {"RuleBasedMatching": {"Enabled": True, "MatchingRules": [{"Rule": ["b", "a"]}, {"Rule": ["c"]}]}}
+    assert update(desired, live) == {}
+
+
+# A property that the service is at work on
+
+
+def rules(*attributes: str, status: str | None = None) -> dict[str, Any]:
+    report = {} if status is None else {"Status": status}
+    return {"RuleBasedMatching": {"Enabled": True, "MatchingRules": [{"Rule": list(attributes)}], **report}}
+
+
+def test_rule_based_matching_that_the_template_did_not_change_is_postponed_while_the_service_is_at_work_on_it() -> None:
+    desired = {"DefaultExpirationDays": 60, **rules("a", "b")}
+    live = {"DefaultExpirationDays": 30, **rules("changed by hand", status="IN_PROGRESS")}
+    everything_else = Changes(updates=({"DefaultExpirationDays": 60},), postponed=("RuleBasedMatching",))
+    assert find(desired, live) == everything_else
+    # Another order of the same attributes is no change of the template.
+    assert find(desired, live, rules("b", "a")) == everything_else
+    assert find(rules("a"), rules("changed by hand", status="IN_PROGRESS")) == Changes(postponed=("RuleBasedMatching",))
+
+
+@pytest.mark.parametrize("status", [None, "PENDING", "ACTIVE"])
+def test_rule_based_matching_that_somebody_changed_by_hand_is_healed_when_the_service_is_not_at_work_on_it(
+    status: str | None,
+) -> None:
+    found = find(rules("a"), rules("changed by hand", status=status))
+    assert found == Changes(updates=(rules("a"),))
+
+
+def test_rule_based_matching_that_does_not_differ_is_neither_sent_nor_postponed() -> None:
+    assert find(rules("a"), rules("a", status="IN_PROGRESS")) == Changes()
+
+
+@pytest.mark.parametrize("status", [None, "PENDING", "IN_PROGRESS", "ACTIVE"])
+def test_rule_based_matching_that_the_template_changed_is_sent_apart_and_last(status: str | None) -> None:
+    desired = {**rules("new"), "DefaultExpirationDays": 60, "Matching": ON}
+    live = {"DefaultExpirationDays": 30, **rules("old", status=status)}
+    found = find(desired, live, {"DefaultExpirationDays": 30, **rules("old")})
+    assert found == Changes(updates=({"DefaultExpirationDays": 60, "Matching": ON}, rules("new")))
+
+
+@pytest.mark.parametrize("status", ["PENDING", "IN_PROGRESS"])
+def test_rule_based_matching_that_the_template_dropped_or_added_counts_as_changed(status: str) -> None:
+    old = {"Matching": ON, **rules("old")}
+    found = find({}, {"Matching": ON, **rules("old", status=status)}, old)
+    assert found == Changes(updates=({"Matching": OFF}, {"RuleBasedMatching": OFF}))
+    assert find(rules("new"), rules("old", status=status), {}) == Changes(updates=(rules("new"),))
+
+
+def test_what_the_service_can_lock_has_a_status_that_says_so() -> None:
+    reported: Any = faults.service_model().operation_model("GetDomain").output_shape
+    for name, status in LOCKED_DURING.items():
+        assert status in reported.members[name].members["Status"].metadata["enum"]
+
+
+# Tags
+
+
+def tags(
+    desired: dict[str, str], live: dict[str, str], old: dict[str, str], claims: dict[str, str] | None = None
+) -> Changes:
+    return changes.find(Desired("c", tags=desired), Desired("c", tags=old), {"Tags": live}, claims, SHAPE)
 
 
 def test_tags_that_differ_are_set_and_dropped_ones_removed() -> None:
     found = tags(
         {"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "x", "d": "4", "e": "5"}, {"d": "4", "e": "5", "f": "6"}
     )
-    assert found == Drift(tag={"b": "2", "c": "3"}, untag=("d", "e"))
+    assert found == Changes(tag={"b": "2", "c": "3"}, untag=("d", "e"))
 
 
 def test_tags_that_somebody_else_put_there_stay() -> None:
-    assert tags({}, {"by": "hand"}, {}) == Drift()
-    assert tags({"a": "1"}, {"a": "1", "by": "hand"}, {"a": "1"}) == Drift()
+    assert tags({}, {"by": "hand"}, {}) == Changes()
+    assert tags({"a": "1"}, {"a": "1", "by": "hand"}, {"a": "1"}) == Changes()
 
 
-def test_the_owners_tags_are_never_removed() -> None:
-    ownership = {STACK_ID: "s", LOGICAL_ID: "l", REQUEST_ID: "r"}
-    assert tags({}, ownership, ownership) == Drift()
+OWN = tags_of((Claim("s", "l", "r"),))
+ON_LOAN = tags_of((Claim("s", "l", ADOPTED), Claim("lender", "l", "r")))
 
 
-def test_a_claim_is_set_with_the_other_tags_and_not_taken_away() -> None:
-    assert tags({"a": "1"}, {"claimed": "no"}, {"claimed": "no"}, claimed="yes") == Drift(
-        tag={"a": "1", "claimed": "yes"}
-    )
+def test_without_claims_the_ownership_tags_stay_as_they_are() -> None:
+    assert tags({}, ON_LOAN, ON_LOAN) == Changes()
+    assert tags({}, {STACK_ID: "s"}, {}) == Changes()
+
+
+def test_claims_are_set_together_with_the_other_tags() -> None:
+    assert tags({"a": "1"}, {"by": "hand"}, {}, ON_LOAN) == Changes(tag={"a": "1", **ON_LOAN})
+    assert tags({"a": "1"}, {"a": "1", **ON_LOAN}, {}, ON_LOAN) == Changes()
+
+
+def test_claims_that_the_domain_has_beyond_those_that_it_is_to_have_are_removed() -> None:
+    behind = {key for key in ON_LOAN if key not in OWN}
+    assert len(behind) == 3
+    assert tags({}, {"by": "hand", **ON_LOAN}, {}, OWN) == Changes(tag={REQUEST_ID: "r"}, untag=tuple(sorted(behind)))
+    assert tags({}, {"by": "hand", **OWN}, {}, {}) == Changes(untag=tuple(sorted((STACK_ID, LOGICAL_ID, REQUEST_ID))))
 
 
 def test_a_domain_without_tags_gets_those_of_the_template() -> None:
-    assert drift.find(Desired("c", tags={"a": "1"}), Desired("c"), {}, {}, SHAPE) == Drift(tag={"a": "1"})
+    assert changes.find(Desired("c", tags={"a": "1"}), Desired("c"), {}, None, SHAPE) == Changes(tag={"a": "1"})

@@ -1,0 +1,147 @@
+"""Changes: what differs between the desired state and the live domain, and so has to be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.model import StructureShape
+
+from handler.ownership import is_ownership_key
+from handler.properties import SWITCH, Desired, default_of
+
+Live = Mapping[str, Any]  # a domain as GetDomain reports it
+
+# Lists that mean sets, each with the sentence of the API's documentation that says so. The order in them has no
+# meaning, so another order is no difference. The list of rules is not one of them: a rule's place is its level.
+SETS = frozenset(
+    {
+        # MatchingRule: "You can choose from the following attributes to build the matching Rule".
+        "RuleBasedMatching.MatchingRules[].Rule",
+        # AttributeTypesSelector: "You can choose from Address, BusinessAddress, MaillingAddress, and ShippingAddress".
+        "RuleBasedMatching.AttributeTypesSelector.Address",
+        # "You can choose from PhoneNumber, HomePhoneNumber, and MobilePhoneNumber".
+        "RuleBasedMatching.AttributeTypesSelector.PhoneNumber",
+        # "You can choose from EmailAddress, BusinessEmailAddress and PersonalEmailAddress".
+        "RuleBasedMatching.AttributeTypesSelector.EmailAddress",
+        # Consolidation: "matching attributes that represent matching criteria"; one entry is one criterion.
+        "Matching.AutoMerging.Consolidation.MatchingAttributesList[]",
+    }
+)
+
+# Properties that the service does not let anybody change while their Status is this one. RuleBasedMatching, Status,
+# IN_PROGRESS: "Under this status, the system is evaluating the existing data and you can no longer change the
+# Rule-based matching configuration". The documentation says nothing like that about PENDING, in which the service only
+# waits before it starts.
+LOCKED_DURING = {"RuleBasedMatching": "IN_PROGRESS"}
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What makes the live domain the desired one, in the order of the calls; empty where nothing differs.
+
+    Tags are set before any are removed, so that a change of claims that stops half way still reads right.
+    """
+
+    tag: Mapping[str, str] = field(default_factory=dict)  # tags to set
+    updates: tuple[Mapping[str, Any], ...] = ()  # the arguments of each UpdateDomain
+    untag: tuple[str, ...] = ()  # keys of tags to remove
+    postponed: tuple[str, ...] = ()  # properties that differ, but that the service can't change now
+
+
+def find(
+    desired: Desired, old: Desired, live: Live, claims: Mapping[str, str] | None, shape: StructureShape
+) -> Changes:
+    """Compare the desired state with the live domain.
+
+    `old` is what the template asked for before, to know what it has changed and dropped since. `claims` are the
+    ownership tags that the domain is to have, and no others; None leaves them as they are. `shape` is the input shape
+    of CreateDomain.
+
+    A property that neither state names is left as it is, and so is a member that the service filled in. A property that
+    the service can lock is sent in an UpdateDomain of its own, last, so that a refusal holds nothing else up. While it
+    is locked, and the template's value is still the one before, it is not sent but named in `postponed`.
+    """
+    differing = _differing(desired, old, live, shape)
+    rest = {name: value for name, value in differing.items() if name not in LOCKED_DURING}
+    lockable = {name: value for name, value in differing.items() if name in LOCKED_DURING}
+    postponed = tuple(name for name in lockable if _is_locked(name, live) and not _is_changed(name, desired, old))
+    apart = tuple({name: value} for name, value in lockable.items() if name not in postponed)
+    live_tags = live.get("Tags", {})
+    tags = {**desired.tags, **(claims or {})}
+    return Changes(
+        tag={key: value for key, value in tags.items() if live_tags.get(key) != value},
+        updates=((rest,) if rest else ()) + apart,
+        untag=tuple(sorted(key for key in live_tags if key not in tags and _may_be_removed(key, old, claims))),
+        postponed=postponed,
+    )
+
+
+def _differing(desired: Desired, old: Desired, live: Live, shape: StructureShape) -> dict[str, Any]:
+    """The settings whose live value has to change."""
+    put_back = {name: default_of(name, shape) for name in old.settings.keys() - desired.settings.keys()}
+    differing = {
+        name: value
+        for name, value in sorted(put_back.items())
+        if value is not None and _differs(value, _comparable(live.get(name), name))
+    }
+    for name, value in desired.settings.items():
+        wanted, there, before = (_comparable(each, name) for each in (value, live.get(name), old.settings.get(name)))
+        if _differs(wanted, there, before, only_changes=name in LOCKED_DURING):
+            differing[name] = value
+    return differing
+
+
+def _is_locked(name: str, live: Live) -> bool:
+    value = live.get(name)
+    return isinstance(value, Mapping) and value.get("Status") == LOCKED_DURING[name]
+
+
+def _is_changed(name: str, desired: Desired, old: Desired) -> bool:
+    now, before = desired.settings.get(name), old.settings.get(name)
+    return bool(_comparable(now, name) != _comparable(before, name))
+
+
+def _may_be_removed(key: str, old: Desired, claims: Mapping[str, str] | None) -> bool:
+    return claims is not None if is_ownership_key(key) else key in old.tags
+
+
+def _comparable(value: Any, path: str) -> Any:
+    """The value with each list that means a set as one; `path` has `[]` where a list's entries are meant."""
+    if isinstance(value, Mapping):
+        return {name: _comparable(item, f"{path}.{name}") for name, item in value.items()}
+    if isinstance(value, list):
+        return frozenset(value) if path in SETS else [_comparable(item, f"{path}[]") for item in value]
+    return value
+
+
+def _differs(desired: Any, live: Any, old: Any = None, *, only_changes: bool = False) -> bool:
+    """Whether the live value has to change.
+
+    A member that the template had and dropped counts while the domain still has it. With `only_changes` it counts only
+    while the domain still has the value that the template gave it: any other is the service's own default.
+    """
+    if isinstance(desired, Mapping):
+        return _differs_inside(desired, live, old if isinstance(old, Mapping) else {}, only_changes=only_changes)
+    if isinstance(desired, list):
+        if not isinstance(live, list) or len(live) != len(desired):
+            return True
+        olds = old if isinstance(old, list) and len(old) == len(desired) else [None] * len(desired)
+        return any(_differs(*each, only_changes=only_changes) for each in zip(desired, live, olds, strict=True))
+    if desired == "":
+        return bool(live)  # none asked for, none reported
+    return bool(desired != live)
+
+
+def _differs_inside(desired: Mapping[str, Any], live: Any, old: Mapping[str, Any], *, only_changes: bool) -> bool:
+    """Whether any member of the live structure has to change."""
+    if live is None:
+        # A feature that is off, a structure with nothing in it, and one that nobody set, are the same.
+        return any(name != SWITCH or value for name, value in desired.items())
+    if not isinstance(live, Mapping):
+        return True
+    dropped = (old.keys() - desired.keys()) & live.keys()
+    return any(not only_changes or not _differs(old[name], live[name]) for name in dropped) or any(
+        _differs(value, live.get(name), old.get(name), only_changes=only_changes) for name, value in desired.items()
+    )
