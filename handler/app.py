@@ -137,6 +137,8 @@ def _carry_out(domains: Domains, plan: Plan) -> Live:
             live = dict(live)
             if changes.postponed:
                 logger.warning("not changed while the service is at work on it", postponed=changes.postponed)
+            if changes.untag_first:
+                domains.untag(name, changes.untag_first)
             if changes.tag:
                 domains.tag(name, changes.tag)
             for update in changes.updates:

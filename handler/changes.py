@@ -41,9 +41,11 @@ LOCKED_DURING = {"RuleBasedMatching": "IN_PROGRESS"}
 class Changes:
     """What makes the live domain the desired one, in the order of the calls; empty where nothing differs.
 
-    Tags are set before any are removed, so that a change of claims that stops half way still reads right.
+    Tags are set before any are removed, so that a change of claims that stops half way still reads right. Only where
+    the domain would have more tags for a moment than the API allows, tags that the template dropped are removed first.
     """
 
+    untag_first: tuple[str, ...] = ()  # keys of dropped tags to remove, to make room for the new ones
     tag: Mapping[str, str] = field(default_factory=dict)  # tags to set
     updates: tuple[Mapping[str, Any], ...] = ()  # the arguments of each UpdateDomain
     untag: tuple[str, ...] = ()  # keys of tags to remove
@@ -70,10 +72,13 @@ def find(
     apart = tuple({name: value} for name, value in lockable.items() if name not in postponed)
     live_tags = live.get("Tags", {})
     tags = {**desired.tags, **(claims or {})}
+    untag = sorted(key for key in live_tags if key not in tags and _may_be_removed(key, old, claims))
+    untag_first = _in_the_way(live_tags, tags, untag, most=shape.members["Tags"].metadata["max"])
     return Changes(
+        untag_first=untag_first,
         tag={key: value for key, value in tags.items() if live_tags.get(key) != value},
         updates=((rest,) if rest else ()) + apart,
-        untag=tuple(sorted(key for key in live_tags if key not in tags and _may_be_removed(key, old, claims))),
+        untag=tuple(key for key in untag if key not in untag_first),
         postponed=postponed,
     )
 
@@ -105,6 +110,12 @@ def _is_changed(name: str, desired: Desired, old: Desired) -> bool:
 
 def _may_be_removed(key: str, old: Desired, claims: Mapping[str, str] | None) -> bool:
     return claims is not None if is_ownership_key(key) else key in old.tags
+
+
+def _in_the_way(live: Mapping[str, str], tags: Mapping[str, str], untag: list[str], *, most: int) -> tuple[str, ...]:
+    """As many dropped tags as are too many beside the new ones; never a claim's."""
+    too_many = max(0, len({*live, *tags}) - most)
+    return tuple([key for key in untag if not is_ownership_key(key)][:too_many])
 
 
 def _comparable(value: Any, path: str) -> Any:

@@ -100,6 +100,14 @@ def test_an_update_takes_a_look_and_what_differs(change: Any, calls: list[str], 
     assert wire.attempts == calls
 
 
+def test_an_update_that_replaces_all_tags_never_has_more_of_them_than_the_api_allows(stack: Stack, wire: Wire) -> None:
+    before, after = ({f"{name}-{index}": "x" for index in range(47)} for name in ("old", "new"))
+    stack.create("Domain", OLD | {"Tags": before})
+    stack.update("Domain", OLD | {"Tags": after})
+    assert wire.attempts == ["GetDomain", "UntagResource", "TagResource"]
+    assert live_domains()["customers"].tags.items() >= after.items()
+
+
 def test_a_delete_takes_a_look_and_the_deletion(stack: Stack, wire: Wire) -> None:
     stack.create("Domain", OLD)
     stack.remove("Domain")

@@ -292,5 +292,22 @@ def test_claims_that_the_domain_has_beyond_those_that_it_is_to_have_are_removed(
     assert tags({}, {"by": "hand", **OWN}, {}, {}) == Changes(untag=tuple(sorted((STACK_ID, LOGICAL_ID, REQUEST_ID))))
 
 
+def test_dropped_tags_are_removed_first_only_where_the_new_ones_would_be_too_many_beside_them() -> None:
+    before, after = ({f"{name}-{index}": "x" for index in range(47)} for name in ("old", "new"))
+    found = tags(after, {**before, **OWN}, before, OWN)
+    assert found.tag == after
+    assert found.untag_first + found.untag == tuple(sorted(before))
+    assert len(found.untag_first) == 47 + 47 + 3 - 50  # so that there are never more than 50
+    # Room for one of two, and for both.
+    few = dict.fromkeys(("a", "b"), "x")
+    for size, too_many in ((46, 1), (45, 0)):
+        some = dict.fromkeys((f"old-{index}" for index in range(size)), "x")
+        assert len(tags(few, {**some, **OWN}, some, OWN).untag_first) == too_many
+    # Claims make no room: half of a change of claims would read as something else.
+    half = dict.fromkeys((f"old-{index}" for index in range(44)), "x")
+    found = tags({**half, "new": "x"}, {**half, **ON_LOAN}, half, OWN)
+    assert (found.untag_first, len(found.untag)) == ((), 3)
+
+
 def test_a_domain_without_tags_gets_those_of_the_template() -> None:
     assert changes.find(Desired("c", tags={"a": "1"}), Desired("c"), {}, None, SHAPE) == Changes(tag={"a": "1"})
