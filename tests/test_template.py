@@ -11,8 +11,9 @@ from uuid import uuid4
 
 import boto3
 import pytest
+from cfnlint.decode import decode
 
-from local.engine import ACCOUNT, PROJECT, PROVIDER_STACK, REGION, Engine
+from local.engine import ACCOUNT, PROJECT, PROVIDER_STACK, REGION, Engine, EngineError
 from tests.end_to_end.stack import failures
 
 pytestmark = pytest.mark.end_to_end
@@ -33,6 +34,8 @@ EVERYTHING = {
     "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:operations",
     "Dashboard": "true",
     "Tracing": "Active",
+    "SubnetIds": "subnet-0aaaaaaaaaaaaaaaa,subnet-0bbbbbbbbbbbbbbbb",
+    "SecurityGroupIds": "sg-0cccccccccccccccc",
 }
 
 
@@ -84,16 +87,20 @@ def provider(engine: Engine) -> Provider:
 def provider_with_everything(engine: Engine) -> Iterator[Provider]:
     """A second provider, with all that its parameters offer."""
     name = "provider-with-everything"
+    deploy(engine, name, EVERYTHING)
+    yield Provider(engine, name)
+    list(engine.delete(name))
+
+
+def deploy(engine: Engine, name: str, parameters: Mapping[str, str]) -> None:
     engine.sam(
         "deploy",
         *("--config-file", str(PROJECT / "samconfig.toml")),
         *("--template-file", str(engine.directory / "build/template.yaml")),
         *("--stack-name", name),
         "--parameter-overrides",
-        *(f"{key}={value}" for key, value in {**EVERYTHING, "CustomerProfilesEndpoint": engine.stand_in_url}.items()),
+        *(f"{key}={value}" for key, value in {**parameters, "CustomerProfilesEndpoint": engine.stand_in_url}.items()),
     )
-    yield Provider(engine, name)
-    list(engine.delete(name))
 
 
 def actions(statements: list[dict[str, Any]]) -> set[str]:
@@ -138,6 +145,54 @@ def test_only_stacks_of_the_functions_own_account_can_be_read(provider: Provider
     for statement in statements:
         assert fnmatch(own, statement["Resource"])
         assert not fnmatch(own.replace(ACCOUNT, "999999999999"), statement["Resource"])
+
+
+def test_the_function_is_in_the_subnets_and_security_groups_that_the_parameters_name_and_else_in_no_vpc() -> None:
+    """Read from the template, since the local engine keeps no VpcConfig of a function."""
+    template, _ = decode(PROJECT / "template.yaml")
+
+    in_vpc = {name: {"Fn::Split": [",", {"Ref": name}]} for name in ("SubnetIds", "SecurityGroupIds")}
+    expected = {"Fn::If": ["HasVpc", in_vpc, {"Ref": "AWS::NoValue"}]}
+    assert template["Resources"]["Function"]["Properties"]["VpcConfig"] == expected
+    assert template["Parameters"]["SubnetIds"]["Default"] == ""
+
+
+@pytest.mark.parametrize("only", ["SubnetIds", "SecurityGroupIds"])
+def test_subnets_without_security_groups_and_the_reverse_are_refused_before_anything_is_made(
+    engine: Engine, only: str
+) -> None:
+    with pytest.raises(EngineError, match="SubnetIds and SecurityGroupIds belong together"):
+        deploy(engine, "provider-with-half-a-network", {only: EVERYTHING[only]})
+
+
+def test_network_interfaces_are_made_in_the_named_subnets_and_security_groups_only(
+    provider_with_everything: Provider,
+) -> None:
+    allowed = [
+        resource
+        for statement in provider_with_everything.statements()
+        if statement["Effect"] == "Allow" and "ec2:CreateNetworkInterface" in statement["Action"]
+        for resource in ([statement["Resource"]] if isinstance(statement["Resource"], str) else statement["Resource"])
+    ]
+
+    assert sorted(allowed) == [
+        "arn:aws:ec2:*:*:security-group/sg-0cccccccccccccccc",
+        "arn:aws:ec2:*:*:subnet/subnet-0aaaaaaaaaaaaaaaa",
+        "arn:aws:ec2:*:*:subnet/subnet-0bbbbbbbbbbbbbbbb",
+        f"arn:aws:ec2:{REGION}:{ACCOUNT}:network-interface/*",
+    ]
+
+
+def test_the_functions_own_code_may_not_use_the_permissions_that_lambda_needs_for_the_vpc(
+    provider_with_everything: Provider,
+) -> None:
+    statements = [item for item in provider_with_everything.statements() if "ec2:" in str(item["Action"])]
+
+    [denied] = [item for item in statements if item["Effect"] == "Deny"]
+    function = provider_with_everything.outputs["ServiceToken"]
+    assert fnmatch(function, denied["Condition"]["ArnLike"]["lambda:SourceFunctionArn"])
+    for action in actions([item for item in statements if item["Effect"] == "Allow"]):
+        assert fnmatch(action, denied["Action"])
 
 
 def test_an_event_that_nobody_answered_ends_in_an_encrypted_queue(provider: Provider) -> None:
