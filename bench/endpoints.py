@@ -74,6 +74,11 @@ class Endpoints:
         self._pipe.send(("limit", calls_per_second))
         self._pipe.recv()
 
+    def throttle(self, number: int) -> None:
+        """Throttle the next calls, that many of them, however slowly they come."""
+        self._pipe.send(("throttle", number))
+        self._pipe.recv()
+
     def refuse_answers(self, number: int) -> None:
         """Refuse the next answers, that many of them, as S3 does on a bad day."""
         self._pipe.send(("refuse", number))
@@ -111,6 +116,7 @@ class _State:
         self.domains: dict[str, dict[str, Any]] = {}
         self.limit = _Limit(None)
         self.answers_to_refuse = 0
+        self.calls_to_throttle = 0
 
     def answer(self, method: str, target: str, body: bytes) -> Reply:
         if self.answers_to_refuse:
@@ -126,7 +132,12 @@ class _State:
         kind, _, rest = url.path.removeprefix("/").partition("/")
         name = unquote(rest).rpartition("/")[2]
         operation = OPERATIONS[method, kind]
-        if not self.limit.takes_another():
+        if self.calls_to_throttle:
+            self.calls_to_throttle -= 1
+            takes_it = False
+        else:
+            takes_it = self.limit.takes_another()
+        if not takes_it:
             self.seen.throttled += 1
             return 429, {"Message": "Rate exceeded"}, "ThrottlingException"
         self.seen.calls[operation] += 1
@@ -217,6 +228,8 @@ async def _serve_until_killed(context: ssl.SSLContext, pipe: Connection) -> None
         seen = state.seen
         if wish == "refuse":
             state.answers_to_refuse = value
+        elif wish == "throttle":
+            state.calls_to_throttle = value
         else:
             state.seen = Seen()
         if wish == "limit":

@@ -63,7 +63,8 @@ def test_wrong_properties_are_refused_in_words_without_a_call(runtime: Runtime, 
 
 
 def test_an_error_of_the_api_and_throttling_end_in_an_answer(runtime: Runtime, endpoints: Endpoints) -> None:
-    endpoints.limit(2)
+    endpoints.limit(None)
+    endpoints.throttle(2)
     made = [events.create(endpoints.response_url, f"domain-{number}") for number in range(4)]
     stranger = {**events.create(endpoints.response_url, "domain-0"), "LogicalResourceId": "Another"}
 
@@ -72,7 +73,7 @@ def test_an_error_of_the_api_and_throttling_end_in_an_answer(runtime: Runtime, e
 
     seen = endpoints.seen()
     assert [seen.answers[event["RequestId"]][0]["Status"] for event in made] == ["SUCCESS"] * 4
-    assert seen.throttled > 0
+    assert seen.throttled == 2
     assert "already exists" in seen.answers[stranger["RequestId"]][0]["Reason"]
 
 
@@ -82,7 +83,7 @@ def test_the_deadline_of_the_function_ends_in_an_answer(
     environment = {**endpoints.environment, "AWS_ENDPOINT_URL_CUSTOMER_PROFILES": silent_api}
     event = events.create(endpoints.response_url, "late")
 
-    with Runtime(project.artifact, project.handler, environment=environment, seconds=4) as runtime:
+    with Runtime(project.artifact, project.handler, environment=environment, seconds=8) as runtime:
         runtime.invoke(event)
 
     answer, _ = endpoints.seen().answers[event["RequestId"]]

@@ -242,7 +242,7 @@ def test_the_cdk_app_is_synthesised_and_its_stack_makes_the_domain(
         [ENVIRONMENTS / "cdk/bin/python", EXAMPLES / "cdk/app.py"],
         check=True,
         env=os.environ | {"CDK_OUTDIR": str(tmp_path), "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1"},
-        timeout=100,
+        timeout=300,
     )
     # What `cdk bootstrap` leaves in an account.
     aws(engine, "ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String")

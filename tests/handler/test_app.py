@@ -314,7 +314,7 @@ def test_two_deliveries_at_once_both_succeed_and_leave_one_domain(
         _own("customers")
     if kind == "rollback of a rename":
         _own("clients")
-    first_calls = threading.Barrier(2, timeout=10)
+    first_calls = threading.Barrier(2, timeout=60)
     meet = threading.local()
 
     def wait_for_the_other(attempt: int, operation: str) -> None:

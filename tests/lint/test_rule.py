@@ -209,7 +209,7 @@ def run_cfn_lint(program: Path, templates: list[Path], cwd: Path, rules: Path) -
         env={"PATH": os.environ["PATH"], "HOME": str(cwd), "AWS_DEFAULT_REGION": "eu-west-1"},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
     assert not done.stderr, done.stderr

@@ -46,9 +46,9 @@ def test_everything_is_gone_however_the_block_is_left(stop: signal.Signals | Non
         assert all(listens(url) for url in urls)
         if stop:
             process.send_signal(stop)
-            process.wait(30)
+            process.wait(60)
         else:
-            process.communicate("\n", timeout=30)
+            process.communicate("\n", timeout=60)
 
     assert process.returncode != 0
     assert not any(listens(url) for url in urls)

@@ -124,5 +124,5 @@ def test_it_serves_until_it_is_told_to_stop_and_has_nothing_to_say(stop: signal.
         assert re.fullmatch(r"http://127\.0\.0\.1:[1-9][0-9]*", url)
         make_client(url).create_domain(DomainName="customers", DefaultExpirationDays=366)
         process.send_signal(stop)
-        rest = process.communicate(timeout=10)
+        rest = process.communicate(timeout=60)
         assert (process.returncode, rest) == (0, ("", ""))

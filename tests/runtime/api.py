@@ -34,7 +34,7 @@ class Held:
     def come_through(self) -> None:
         """Let the API carry the call out, and wait until it has."""
         self._let_through.set()
-        assert self._done.wait(10), "the call never arrived, or was never carried out"
+        assert self._done.wait(60), "the call never arrived, or was never carried out"
 
     def drop(self) -> None:
         """Nothing ever comes of the call."""
