@@ -31,7 +31,7 @@ from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 from types import FrameType
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
@@ -103,6 +103,10 @@ class Engine:
             "__SAM_CLI_APP_DIR": str(self._sam_directory()),
             "SAM_CLI_TELEMETRY": "0",
         }
+
+    def client(self, service: str) -> Any:
+        """A client of one of the engine's services, such as IAM."""
+        return boto3.client(service, endpoint_url=self.endpoint_url)  # type: ignore[call-overload]
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
