@@ -18,17 +18,21 @@ CONNECT_FULL_ACCESS = "https://docs.aws.amazon.com/aws-managed-policy/latest/ref
 CONNECT_CONSOLE = "https://docs.aws.amazon.com/connect/latest/adminguide/security-iam-amazon-connect-permissions.html"
 LAMBDA_LOGS = "https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html"
 LAMBDA_DESTINATIONS = "https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html"
+LAMBDA_VPC = "https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html"
 LAMBDA_TRACING = "https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html"
 TRAVEL_SOLUTION = "https://github.com/aws-solutions/unified-profiles-for-travelers-and-guests-on-aws"
 
 DOMAIN = "arn:{partition}:profile:{region}:{account}:domains/{domain}"
+INTERFACE = "arn:{partition}:ec2:{region}:{account}:network-interface/{interface}"
+SUBNET = "arn:{partition}:ec2:{region}:{account}:subnet/{subnet}"
+SECURITY_GROUP = "arn:{partition}:ec2:{region}:{account}:security-group/{security_group}"
 STACK = "arn:{partition}:cloudformation:{region}:{account}:stack/{stack}"
 SERVICE_LINKED_ROLE = "arn:{partition}:iam::{account}:role/aws-service-role/{service}/AWSServiceRoleForProfile_{suffix}"
 THROUGH_THE_SERVICE = {"kms:ViaService": "profile.{region}.amazonaws.com"}
 
 # The placeholders that may have any value, since nobody knows it beforehand. For every other one, a policy must allow
 # one value and refuse the rest.
-ANY = frozenset({"partition", "domain", "stack", "suffix", "stream"})
+ANY = frozenset({"partition", "domain", "stack", "suffix", "stream", "interface"})
 
 # The template's parameters, as CloudFormation has them once the defaults are filled in.
 Parameters = Mapping[str, str]
@@ -52,6 +56,10 @@ def reads_stacks(parameters: Parameters) -> bool:
 
 def traces(parameters: Parameters) -> bool:
     return parameters["Tracing"] == "Active"
+
+
+def in_vpc(parameters: Parameters) -> bool:
+    return parameters["SubnetIds"] != ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,14 @@ def key(action: str, source: str, note: str, context: Mapping[str, str] | None =
     conditions = {**THROUGH_THE_SERVICE, **(context or {})}
     return Permission(
         "CreateDomain and UpdateDomain with a customer's key", action, "{key}", source, note, conditions, with_keys
+    )
+
+
+def vpc(action: str, resource: str) -> Permission:
+    # A shared subnet, and its security groups, may belong to another account.
+    any_value = ANY if resource == INTERFACE else ANY | {"region", "account"}
+    return Permission(
+        "Lambda connects the function to a VPC", f"ec2:{action}", resource, LAMBDA_VPC, "", {}, in_vpc, any_value
     )
 
 
@@ -133,6 +149,14 @@ PERMISSIONS = (
     Permission("Lambda writes the log", "logs:CreateLogStream", "{log_group}:log-stream:{stream}", LAMBDA_LOGS),
     Permission("Lambda writes the log", "logs:PutLogEvents", "{log_group}:log-stream:{stream}", LAMBDA_LOGS),
     Permission("Lambda keeps an event that was not answered", "sqs:SendMessage", "{queue}", LAMBDA_DESTINATIONS),
+    vpc("DescribeNetworkInterfaces", "*"),
+    vpc("DescribeSubnets", "*"),
+    vpc("CreateNetworkInterface", INTERFACE),
+    vpc("CreateNetworkInterface", SUBNET),
+    vpc("CreateNetworkInterface", SECURITY_GROUP),
+    vpc("DeleteNetworkInterface", INTERFACE),
+    vpc("AssignPrivateIpAddresses", INTERFACE),
+    vpc("UnassignPrivateIpAddresses", INTERFACE),
     Permission("Lambda traces", "xray:PutTraceSegments", "*", LAMBDA_TRACING, needed=traces),
     Permission("Lambda traces", "xray:PutTelemetryRecords", "*", LAMBDA_TRACING, needed=traces),
 )

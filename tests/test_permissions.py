@@ -25,20 +25,19 @@ from local.policies import Decision, Request, decide, listed, statements
 pytestmark = pytest.mark.end_to_end
 
 KEYS = [f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{name}" for name in ("first", "second")]
-# Each parameter that changes the policies, with its settings, the default first.
-SETTINGS = {
-    "KeyArns": ("", ",".join(KEYS)),
-    "PropagateStackTags": ("false", "true"),
-    "AskCloudFormation": ("true", "false"),
-    "Tracing": ("PassThrough", "Active"),
+# What changes the policies: the defaults, and beside each the other setting.
+DEFAULTS = {
+    **{"KeyArns": "", "PropagateStackTags": "false", "AskCloudFormation": "true", "Tracing": "PassThrough"},
+    **{"SubnetIds": "", "SecurityGroupIds": ""},
 }
-COMBINATIONS = [dict(zip(SETTINGS, values, strict=True)) for values in itertools.product(*SETTINGS.values())]
-
-
-def described(parameters: Mapping[str, str]) -> str:
-    """The settings that aren't the default's."""
-    changed = [name for name, value in parameters.items() if value != SETTINGS[name][0]]
-    return " ".join(changed) or "defaults"
+CHANGES = {
+    "with keys": {"KeyArns": ",".join(KEYS)},
+    "with stack tags": {"PropagateStackTags": "true"},
+    "without asking": {"AskCloudFormation": "false"},
+    "traced": {"Tracing": "Active"},
+    "in a VPC": {"SubnetIds": "subnet-0a,subnet-0b", "SecurityGroupIds": "sg-0c"},
+}
+COMBINATIONS = [names for count in range(len(CHANGES) + 1) for names in itertools.combinations(CHANGES, count)]
 
 
 # What the role's policies refer to.
@@ -78,19 +77,21 @@ def template(engine: Engine) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module", params=COMBINATIONS, ids=described)
+@pytest.fixture(scope="module", params=COMBINATIONS, ids=lambda names: ", ".join(names) or "defaults")
 def role(engine: Engine, template: dict[str, Any], request: pytest.FixtureRequest) -> Iterator[Role]:
-    name = f"role-{uuid4()}"
-    assert [event.reason for event in engine.deploy(name, template, request.param) if event.failed] == []
+    name, parameters = f"role-{uuid4()}", dict(DEFAULTS)
+    for change in request.param:
+        parameters.update(CHANGES[change])
+    assert [event.reason for event in engine.deploy(name, template, parameters) if event.failed] == []
     outputs = engine.outputs(name)
     values = {
         **{"partition": "aws", "region": REGION, "account": ACCOUNT, "service": "profile.amazonaws.com"},
         **{"domain": "customers", "stack": "customers/0b7e", "suffix": "1a2b3c", "stream": "2026/11/25/[$LATEST]0f"},
-        "key": KEYS[0],
+        **{"key": KEYS[0], "interface": "eni-0d", "subnet": "subnet-0b", "security_group": "sg-0c"},
         "log_group": outputs["LogGroup"].removesuffix(":*"),
         "queue": outputs["Queue"],
     }
-    yield Role(request.param, role_policies(engine, outputs["Role"]), values)
+    yield Role(parameters, role_policies(engine, outputs["Role"]), values)
     list(engine.delete(name))
 
 
@@ -161,6 +162,13 @@ def test_nothing_is_allowed_on_another_type_of_resource(role: Role) -> None:
     too_broad = [row.action for row in changed if role.decision(row) is Decision.ALLOWED]
 
     assert too_broad == []
+
+
+def test_each_policy_is_there_for_some_combination(template: dict[str, Any]) -> None:
+    policies = template["Resources"]["Role"]["Properties"]["Policies"]
+    conditions = {policy["Fn::If"][0] for policy in policies if "Fn::If" in policy}
+
+    assert conditions == {"HasKeys", "AsksCloudFormation", "ReadsStacks", "HasVpc", "HasTracing"}
 
 
 def test_the_table_has_every_operation_that_the_function_calls() -> None:
