@@ -4,6 +4,10 @@
 
 prints the URL on a line by itself as soon as the server takes requests, and serves until SIGTERM or Ctrl-C. A client
 reaches it with AWS_ENDPOINT_URL_CUSTOMER_PROFILES. The account is moto's (123456789012), or what MOTO_ACCOUNT_ID says.
+
+    python -m local.server --quotas
+
+takes no more calls a second than the API does by default (local/customerprofiles/quotas.py).
 """
 
 from __future__ import annotations
@@ -16,6 +20,8 @@ from types import FrameType
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from local.customerprofiles.models import CustomerProfilesBackend
+from local.customerprofiles.quotas import Quotas
 from local.registration import register
 
 
@@ -38,7 +44,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
     # The only other one with a use is the address at which Docker's containers see this machine.
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
+    parser.add_argument("--quotas", action="store_true", help="throttle as the API does by its default quotas")
     options = parser.parse_args(arguments)
+    if options.quotas:
+        CustomerProfilesBackend.quotas = Quotas()
     signal.signal(signal.SIGTERM, _exit)
     server = make_stand_in_server(options.port, options.host)
     print(f"http://{options.host}:{server.server_port}", flush=True)

@@ -49,6 +49,16 @@ class DomainNotFound(ResourceNotFoundException):
         super().__init__(f"Domain {domain_name} is not found in account {account_id}")
 
 
+class ObjectTypeNotFound(ResourceNotFoundException):
+    def __init__(self, object_type_name: str, domain_name: str):
+        super().__init__(f"Object type {object_type_name} is not found in domain {domain_name}")
+
+
+class DataStoreNotEnabled(BadRequestException):
+    def __init__(self, domain_name: str):
+        super().__init__(f"The data store of domain {domain_name} is not enabled")
+
+
 class GrantFailed(BadRequestException):
     def __init__(self) -> None:
         super().__init__("Failed to grant access to key")

@@ -8,7 +8,6 @@ from datetime import timedelta
 from threading import RLock
 from typing import Any, ClassVar
 
-from botocore.paginate import TokenDecoder, TokenEncoder
 from moto.core.base_backend import BackendDict, BaseBackend
 from moto.core.common_models import BaseModel
 from moto.core.resource_tagging import TaggableResourcesMixin, TaggedResource
@@ -22,17 +21,20 @@ from .access import AllowEverything, Authorizer, Caller, ResourcePolicies
 from .dependencies import DependencyCheck, Place
 from .exceptions import (
     BadRequestException,
+    DataStoreNotEnabled,
     DomainAlreadyExists,
     DomainNotFound,
+    ObjectTypeNotFound,
     ResourceNotFoundException,
     RuleBasedMatchingInProgress,
     TooManyTags,
 )
+from .pagination import page_of
+from .quotas import Quotas
 
 RULE_BASED_MATCHING = "customer-profiles::rule-based-matching"
 SERVICE = "profile.amazonaws.com"
 SERVICE_LINKED_ROLE = "AWSServiceRoleForProfile"
-DOMAINS_PER_PAGE = 100
 
 
 class RuleBasedMatchingRun(ManagedState):
@@ -50,14 +52,38 @@ class RuleBasedMatchingRun(ManagedState):
             RULE_BASED_MATCHING,
             transitions=[("PENDING", "IN_PROGRESS"), ("IN_PROGRESS", "ACTIVE")],
         )
+        self._new_domain = new_domain
         if new_domain:  # there is nothing yet that would have to wait
             self.status = "IN_PROGRESS"
+
+    @property
+    def refuses_changes(self) -> bool:
+        """Whether the service is evaluating existing data. A domain that was made with these rules has none."""
+        return self.status == "IN_PROGRESS" and not self._new_domain
+
+
+class DomainItem(BaseModel):
+    """An integration or an object type in a domain: what was put, under the API's own names."""
+
+    def __init__(self, configuration: dict[str, Any], hidden: bool = False):
+        self.configuration = deepcopy(configuration)
+        self.hidden = hidden  # an integration that ListIntegrations shows with IncludeHidden only
+        self.created_at = self.last_updated_at = utcnow()
+
+    def update(self, configuration: dict[str, Any]) -> None:
+        self.configuration = deepcopy(configuration)
+        self.last_updated_at = utcnow()
+
+    def describe(self) -> dict[str, Any]:
+        return {**self.configuration, "CreatedAt": self.created_at, "LastUpdatedAt": self.last_updated_at}
 
 
 class Domain(BaseModel):
     """A domain. `configuration` holds the members of CreateDomain under the API's own names.
 
-    A test puts customer data into it by setting `profile_count`, `object_count` and `total_size`.
+    A test puts something into it by setting `profile_count`, `object_count` and `total_size`, and by `put_integration`,
+    `put_object_type` and `put_domain_object_type` (or by setting the attributes that these fill). A domain that a
+    stack made with the native resource type has tags of CloudFormation's own, which a test puts into `tags`.
     """
 
     def __init__(
@@ -78,6 +104,9 @@ class Domain(BaseModel):
         self.profile_count = 0
         self.object_count = 0
         self.total_size = 0
+        self.integrations: dict[str, DomainItem] = {}  # by Uri
+        self.object_types: dict[str, DomainItem] = {}  # by ObjectTypeName, as are the next
+        self.domain_object_types: dict[str, DomainItem] = {}
         self._rule_based_matching_run: RuleBasedMatchingRun | None = None
         self._lock = RLock()
         self._configure(configuration, new_domain=True)
@@ -92,6 +121,7 @@ class Domain(BaseModel):
     def rule_based_matching_status(self, status: str) -> None:
         if self._rule_based_matching_run is None:
             raise ValueError(f"Rule-based matching is not enabled in domain {self.name}")
+        self._rule_based_matching_run = RuleBasedMatchingRun(new_domain=False)
         self._rule_based_matching_run.status = status
 
     def advance(self) -> None:
@@ -103,7 +133,8 @@ class Domain(BaseModel):
     def update(self, configuration: dict[str, Any]) -> None:
         """Change what `configuration` names, each structure as a whole, and nothing else."""
         with self._lock:
-            if "RuleBasedMatching" in configuration and self.rule_based_matching_status == "IN_PROGRESS":
+            run = self._rule_based_matching_run
+            if "RuleBasedMatching" in configuration and run and run.refuses_changes:
                 raise RuleBasedMatchingInProgress(self.name)
             self._configure(configuration, new_domain=False)
             # A timestamp on the wire has no more than milliseconds, and every update is later than the one before.
@@ -128,7 +159,8 @@ class Domain(BaseModel):
         with self._lock:
             merged = {**self.tags, **tags}
             limit = get_service_model("customer-profiles").shape_for("TagMap").metadata["max"]
-            if len(merged) > limit:
+            # CloudFormation's own tags on a domain of the native type don't count.
+            if sum(not key.startswith("aws:") for key in merged) > limit:
                 raise TooManyTags(self.arn, limit)
             self.tags = merged
 
@@ -168,6 +200,38 @@ class Domain(BaseModel):
         with self._lock:
             self.profile_count += 1
 
+    def add_object(self, size: int) -> None:
+        with self._lock:
+            self.object_count += 1
+            self.total_size += size
+
+    def put_integration(self, uri: str, hidden: bool = False, **configuration: Any) -> DomainItem:
+        """Add or replace an integration; `configuration` has the other members of PutIntegration.
+
+        A Connect instance is bound to its domain by one whose `uri` is the instance's ARN and whose ObjectTypeName
+        is "CTR".
+        """
+        configuration = {"Scope": "PROFILE", **configuration, "DomainName": self.name, "Uri": uri}
+        item = self._put(self.integrations, uri, configuration)
+        item.hidden = hidden
+        return item
+
+    def put_object_type(self, name: str, description: str = "-", **configuration: Any) -> DomainItem:
+        """Add or replace a profile object type; `configuration` has the other members of PutProfileObjectType."""
+        return self._put(self.object_types, name, {**configuration, "ObjectTypeName": name, "Description": description})
+
+    def put_domain_object_type(self, name: str, **configuration: Any) -> DomainItem:
+        """Add or replace a domain object type; `configuration` has the other members of PutDomainObjectType."""
+        return self._put(self.domain_object_types, name, {**configuration, "ObjectTypeName": name})
+
+    def _put(self, items: dict[str, DomainItem], key: str, configuration: dict[str, Any]) -> DomainItem:
+        with self._lock:
+            if key in items:
+                items[key].update(configuration)
+            else:
+                items[key] = DomainItem(configuration)
+            return items[key]
+
 
 class CustomerProfilesBackend(BaseBackend, TaggableResourcesMixin):
     """Implementation of CustomerProfiles APIs."""
@@ -177,6 +241,8 @@ class CustomerProfilesBackend(BaseBackend, TaggableResourcesMixin):
     # Who to ask about permissions: set here, for all accounts and regions (see access.py).
     authorizer: ClassVar[Authorizer] = AllowEverything()
     resource_policies: ClassVar[ResourcePolicies] = AllowEverything()
+    # How many calls a second there may be: None for any number (see quotas.py).
+    quotas: ClassVar[Quotas | None] = None
 
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
@@ -231,17 +297,52 @@ class CustomerProfilesBackend(BaseBackend, TaggableResourcesMixin):
             del self.domains[domain_name]
 
     def list_domains(self, next_token: str | None, max_results: int | None) -> tuple[list[Domain], str | None]:
-        """Return a page of the domains in the order of their names, and the token of the next page.
-
-        The token names the last domain of the page, not the first of the next (as moto's paginator does), so that
-        a listing goes on when a domain is deleted meanwhile.
-        """
-        last_name = _domain_name_from_token(next_token) if next_token else ""
         with self._lock:
-            domains = [domain for name, domain in sorted(self.domains.items()) if name > last_name]
-        page = domains[: max_results or DOMAINS_PER_PAGE]
-        token = TokenEncoder().encode({"DomainName": page[-1].name}) if len(page) < len(domains) else None
-        return page, token
+            return page_of(self.domains, next_token, max_results)
+
+    def list_integrations(
+        self, domain_name: str, include_hidden: bool, next_token: str | None, max_results: int | None
+    ) -> tuple[list[DomainItem], str | None]:
+        integrations = self.get_domain(domain_name).integrations
+        shown = {uri: item for uri, item in list(integrations.items()) if include_hidden or not item.hidden}
+        return page_of(shown, next_token, max_results)
+
+    def list_profile_object_types(
+        self, domain_name: str, next_token: str | None, max_results: int | None
+    ) -> tuple[list[DomainItem], str | None]:
+        return page_of(dict(self.get_domain(domain_name).object_types), next_token, max_results)
+
+    def list_domain_object_types(
+        self, domain_name: str, next_token: str | None, max_results: int | None
+    ) -> tuple[list[DomainItem], str | None]:
+        return page_of(dict(self.get_domain(domain_name).domain_object_types), next_token, max_results)
+
+    def put_integration(self, domain_name: str, uri: str | None, configuration: dict[str, Any]) -> DomainItem:
+        domain = self.get_domain(domain_name)
+        if uri is None:
+            raise BadRequestException("Uri must be specified")
+        return domain.put_integration(uri, **configuration)
+
+    def put_profile_object_type(
+        self, domain_name: str, object_type_name: str, description: str, configuration: dict[str, Any]
+    ) -> DomainItem:
+        return self.get_domain(domain_name).put_object_type(object_type_name, description, **configuration)
+
+    def put_domain_object_type(
+        self, domain_name: str, object_type_name: str, configuration: dict[str, Any]
+    ) -> DomainItem:
+        domain = self.get_domain(domain_name)
+        if not domain.configuration.get("DataStore", {}).get("Enabled"):
+            raise DataStoreNotEnabled(domain_name)
+        return domain.put_domain_object_type(object_type_name, **configuration)
+
+    def put_profile_object(self, domain_name: str, object_type_name: str, content: str) -> str:
+        """Count an object in the domain, so that Stats report it; its content is not kept."""
+        domain = self.get_domain(domain_name)
+        if object_type_name not in domain.object_types:
+            raise ObjectTypeNotFound(object_type_name, domain_name)
+        domain.add_object(len(content.encode()))
+        return mock_random.uuid4().hex
 
     def create_profile(self, domain_name: str) -> str:
         """Count a profile in the domain, so that Stats report it; its content is not kept."""
@@ -272,13 +373,6 @@ class CustomerProfilesBackend(BaseBackend, TaggableResourcesMixin):
 def request_tags(tags: dict[str, str]) -> dict[str, str | list[str]]:
     """The condition keys of a request that brings tags."""
     return {"aws:TagKeys": list(tags), **{f"aws:RequestTag/{key}": value for key, value in tags.items()}}
-
-
-def _domain_name_from_token(token: str) -> str:
-    try:
-        return str(TokenDecoder().decode(token)["DomainName"])
-    except (ValueError, TypeError, KeyError) as error:
-        raise BadRequestException("The NextToken is not valid") from error
 
 
 customerprofiles_backends = BackendDict(CustomerProfilesBackend, "customer-profiles")

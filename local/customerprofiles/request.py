@@ -27,6 +27,7 @@ JSON_TYPES: dict[str, type | tuple[type, ...]] = {
     "long": int,
     "float": (int, float),
     "double": (int, float),
+    "timestamp": (int, float),
     "list": list,
     "map": dict,
     "structure": dict,

@@ -52,10 +52,12 @@ class CustomerProfilesResponse(BaseResponse):
         return Caller(credentials, self.customerprofiles_backend.authorizer)
 
     def _read_request(self) -> dict[str, Any]:
-        """Return the request's members, once its caller may send it at all and it has no mistake."""
+        """Return the request's members, once its caller may send it, it is not one too many, and has no mistake."""
         reader = RequestReader(self._operation)
         request = reader.read(uri=self.uri_match, query=self.normalized_request.args, body=self.raw_body)
         self._authorize(request)
+        if (quotas := self.customerprofiles_backend.quotas) is not None:
+            quotas.count(self.current_account, self.region, self._operation.name)
         reader.raise_problems()
         return request
 
@@ -117,6 +119,71 @@ class CustomerProfilesResponse(BaseResponse):
             max_results=request.get("MaxResults"),
         )
         return ActionResult({"Items": [domain.describe() for domain in domains], "NextToken": next_token})
+
+    def put_integration(self) -> ActionResult:
+        request = self._read_request()
+        integration = self.customerprofiles_backend.put_integration(
+            domain_name=request.pop("DomainName"),
+            uri=request.pop("Uri", None),
+            configuration=request,
+        )
+        return ActionResult(integration.describe())
+
+    def list_integrations(self) -> ActionResult:
+        request = self._read_request()
+        integrations, next_token = self.customerprofiles_backend.list_integrations(
+            domain_name=request["DomainName"],
+            include_hidden=request.get("IncludeHidden", False),
+            next_token=request.get("NextToken"),
+            max_results=request.get("MaxResults"),
+        )
+        return ActionResult({"Items": [item.describe() for item in integrations], "NextToken": next_token})
+
+    def put_profile_object_type(self) -> ActionResult:
+        request = self._read_request()
+        object_type = self.customerprofiles_backend.put_profile_object_type(
+            domain_name=request.pop("DomainName"),
+            object_type_name=request.pop("ObjectTypeName"),
+            description=request.pop("Description"),
+            configuration=request,
+        )
+        return ActionResult(object_type.describe())
+
+    def list_profile_object_types(self) -> ActionResult:
+        request = self._read_request()
+        object_types, next_token = self.customerprofiles_backend.list_profile_object_types(
+            domain_name=request["DomainName"],
+            next_token=request.get("NextToken"),
+            max_results=request.get("MaxResults"),
+        )
+        return ActionResult({"Items": [item.describe() for item in object_types], "NextToken": next_token})
+
+    def put_domain_object_type(self) -> ActionResult:
+        request = self._read_request()
+        object_type = self.customerprofiles_backend.put_domain_object_type(
+            domain_name=request.pop("DomainName"),
+            object_type_name=request.pop("ObjectTypeName"),
+            configuration=request,
+        )
+        return ActionResult(object_type.describe())
+
+    def list_domain_object_types(self) -> ActionResult:
+        request = self._read_request()
+        object_types, next_token = self.customerprofiles_backend.list_domain_object_types(
+            domain_name=request["DomainName"],
+            next_token=request.get("NextToken"),
+            max_results=request.get("MaxResults"),
+        )
+        return ActionResult({"Items": [item.describe() for item in object_types], "NextToken": next_token})
+
+    def put_profile_object(self) -> ActionResult:
+        request = self._read_request()
+        key = self.customerprofiles_backend.put_profile_object(
+            domain_name=request["DomainName"],
+            object_type_name=request["ObjectTypeName"],
+            content=request["Object"],
+        )
+        return ActionResult({"ProfileObjectUniqueKey": key})
 
     def create_profile(self) -> ActionResult:
         request = self._read_request()

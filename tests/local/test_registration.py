@@ -45,4 +45,4 @@ def test_nothing_is_left_of_a_domain_after_the_mock() -> None:
     for _ in range(2):
         with mock_aws():
             client = boto3.client("customer-profiles", region_name="us-east-1")
-            client.create_domain(DomainName="customers", DefaultExpirationDays=366)
+            client.create_domain(DomainName="amazon-connect-shop", DefaultExpirationDays=366)

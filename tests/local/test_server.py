@@ -118,11 +118,26 @@ def set_transition(url: str, transition: dict[str, object]) -> None:
         pass
 
 
+def test_with_quotas_it_throttles_as_the_api_does_by_default() -> None:
+    with running_server("--quotas") as (_, url):
+        client = make_client(url)
+
+        def throttled(number: int) -> bool:
+            try:
+                client.create_domain(DomainName=f"amazon-connect-{number}", DefaultExpirationDays=366)
+            except client.exceptions.ThrottlingException as error:
+                return error.response["Error"]["Message"] == "Rate exceeded"
+            return False
+
+        with ThreadPoolExecutor(16) as threads:  # all of them would be taken in half a minute only
+            assert any(threads.map(throttled, range(32)))
+
+
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_it_is_told_to_stop_and_has_nothing_to_say(stop: signal.Signals) -> None:
     with running_server() as (process, url):
         assert re.fullmatch(r"http://127\.0\.0\.1:[1-9][0-9]*", url)
-        make_client(url).create_domain(DomainName="customers", DefaultExpirationDays=366)
+        make_client(url).create_domain(DomainName="amazon-connect-shop", DefaultExpirationDays=366)
         process.send_signal(stop)
         rest = process.communicate(timeout=60)
         assert (process.returncode, rest) == (0, ("", ""))

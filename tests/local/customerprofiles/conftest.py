@@ -28,12 +28,17 @@ def boto3_session() -> boto3.Session:
 
 @pytest.fixture
 def make_client(boto3_session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClientMaker]:
-    """Make clients within moto; `checked=False` sends a request that botocore itself would refuse."""
+    """Make clients within moto.
+
+    `checked=False` sends a request that botocore itself would refuse; with `attempts=1` nothing is tried again.
+    """
     monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
     register()
 
-    def make(*, checked: bool = True, region: str = "us-east-1", **arguments: Any) -> CustomerProfilesClient:
-        config = Config(parameter_validation=checked)
+    def make(
+        *, checked: bool = True, region: str = "us-east-1", attempts: int = 5, **arguments: Any
+    ) -> CustomerProfilesClient:
+        config = Config(parameter_validation=checked, retries={"total_max_attempts": attempts})
         client = boto3_session.client("customer-profiles", region_name=region, config=config, **arguments)
         client.meta.events.register("before-parse.customer-profiles", _assert_response_is_in_the_model)
         return client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import pairwise
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 
     from .conftest import ClientMaker
 
-NAME = "customers"
+NAME = "amazon-connect-shop"
 ARN = f"arn:aws:profile:us-east-1:{DEFAULT_ACCOUNT_ID}:domains/{NAME}"
 KEY = f"arn:aws:kms:us-east-1:{DEFAULT_ACCOUNT_ID}:key/one"
+INSTANCE = f"arn:aws:connect:us-east-1:{DEFAULT_ACCOUNT_ID}:instance/one"
 QUEUE = f"https://sqs.us-east-1.amazonaws.com/{DEFAULT_ACCOUNT_ID}/letters"
 
 
@@ -33,6 +35,18 @@ def create(client: CustomerProfilesClient, **properties: Any) -> Any:
 
 def get(client: CustomerProfilesClient, name: str = NAME) -> dict[str, Any]:
     return {key: value for key, value in client.get_domain(DomainName=name).items() if key != "ResponseMetadata"}
+
+
+def contents(client: CustomerProfilesClient) -> tuple[list[str], list[str], list[str]]:
+    """What is in the domain and does not show in its Stats."""
+    integrations = client.list_integrations(DomainName=NAME, IncludeHidden=True)["Items"]
+    object_types = client.list_profile_object_types(DomainName=NAME)["Items"]
+    domain_object_types = client.list_domain_object_types(DomainName=NAME)["Items"]
+    return (
+        [item["Uri"] for item in integrations],
+        [item["ObjectTypeName"] for item in object_types],
+        [item["ObjectTypeName"] for item in domain_object_types],
+    )
 
 
 def model_of(name: str = NAME) -> Domain:
@@ -95,6 +109,13 @@ def test_a_name_in_use_is_refused_and_the_domain_left_as_it_was(client: Customer
         ("update_domain", {"DomainName": NAME}),
         ("delete_domain", {"DomainName": NAME}),
         ("create_profile", {"DomainName": NAME}),
+        ("list_integrations", {"DomainName": NAME}),
+        ("list_profile_object_types", {"DomainName": NAME}),
+        ("list_domain_object_types", {"DomainName": NAME}),
+        ("put_integration", {"DomainName": NAME, "Uri": "arn:x"}),
+        ("put_profile_object_type", {"DomainName": NAME, "ObjectTypeName": "Order", "Description": "x"}),
+        ("put_domain_object_type", {"DomainName": NAME, "ObjectTypeName": "Item", "Fields": {}}),
+        ("put_profile_object", {"DomainName": NAME, "ObjectTypeName": "Order", "Object": "{}"}),
         ("tag_resource", {"resourceArn": ARN, "tags": {"a": "b"}}),
         ("untag_resource", {"resourceArn": ARN, "tagKeys": ["a"]}),
         ("list_tags_for_resource", {"resourceArn": ARN}),
@@ -119,6 +140,13 @@ def test_of_many_creates_at_once_one_succeeds(client: CustomerProfilesClient) ->
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(created, range(1, 41))) == 1
+
+
+def test_an_absent_domain_is_named_with_the_account(client: CustomerProfilesClient) -> None:
+    with pytest.raises(client.exceptions.ResourceNotFoundException) as error:
+        client.get_domain(DomainName=NAME)
+    message = f"Domain {NAME} is not found in account {DEFAULT_ACCOUNT_ID}"
+    assert_refused(error, "ResourceNotFoundException", 404, message)
 
 
 class TestUpdate:
@@ -161,12 +189,100 @@ class TestUpdate:
 
 
 class TestDelete:
-    def test_it_takes_the_customer_data_along(self, client: CustomerProfilesClient) -> None:
-        create(client)
+    def test_it_takes_all_that_is_in_the_domain_along(self, client: CustomerProfilesClient) -> None:
+        create(client, DataStore={"Enabled": True})
         client.create_profile(DomainName=NAME)
+        client.put_integration(DomainName=NAME, Uri=INSTANCE, ObjectTypeName="CTR")
+        client.put_profile_object_type(DomainName=NAME, ObjectTypeName="Order", Description="x")
+        client.put_domain_object_type(DomainName=NAME, ObjectTypeName="Item", Fields={})
         client.delete_domain(DomainName=NAME)
         create(client)
         assert get(client)["Stats"]["ProfileCount"] == 0
+        assert contents(client) == ([], [], [])
+
+    def test_every_domain_has_a_service_linked_role_of_its_own(self, client: CustomerProfilesClient) -> None:
+        roles = []
+        for _ in range(2):
+            create(client)
+            roles.append(model_of().service_linked_role)
+            client.delete_domain(DomainName=NAME)
+        assert all(role.startswith("AWSServiceRoleForProfile_") for role in roles)
+        assert roles[0] != roles[1]
+
+
+class TestContents:
+    def test_a_new_domain_has_none(self, client: CustomerProfilesClient) -> None:
+        create(client)
+        assert contents(client) == ([], [], [])
+
+    def test_an_integration_is_listed_as_it_was_put(self, client: CustomerProfilesClient) -> None:
+        create(client)
+        put = client.put_integration(DomainName=NAME, Uri=INSTANCE, ObjectTypeName="CTR", Tags={"a": "b"})
+        [item] = client.list_integrations(DomainName=NAME)["Items"]
+        assert item == {key: value for key, value in put.items() if key != "ResponseMetadata"}
+        assert (item["DomainName"], item["Uri"], item["ObjectTypeName"]) == (NAME, INSTANCE, "CTR")
+        assert (item["Scope"], item["Tags"]) == ("PROFILE", {"a": "b"})
+
+    def test_an_integration_without_a_uri_is_refused(self, client: CustomerProfilesClient) -> None:
+        create(client)
+        with pytest.raises(client.exceptions.BadRequestException, match="Uri"):
+            client.put_integration(DomainName=NAME, ObjectTypeName="CTR")
+
+    def test_a_hidden_integration_is_listed_only_when_asked_for(self, client: CustomerProfilesClient) -> None:
+        create(client)
+        model_of().put_integration(INSTANCE, hidden=True, ObjectTypeName="CTR")
+        assert client.list_integrations(DomainName=NAME)["Items"] == []
+        assert client.list_integrations(DomainName=NAME, IncludeHidden=False)["Items"] == []
+        assert contents(client) == ([INSTANCE], [], [])
+
+    def test_object_types_are_listed(self, client: CustomerProfilesClient) -> None:
+        create(client, DataStore={"Enabled": True})
+        put = client.put_profile_object_type(DomainName=NAME, ObjectTypeName="Order", Description="x", SourcePriority=1)
+        client.put_domain_object_type(DomainName=NAME, ObjectTypeName="Item", Fields={})
+        assert put["SourcePriority"] == 1
+        assert contents(client) == ([], ["Order"], ["Item"])
+
+    def test_a_domain_object_type_needs_a_data_store(self, client: CustomerProfilesClient) -> None:
+        create(client)
+        with pytest.raises(client.exceptions.BadRequestException, match="data store"):
+            client.put_domain_object_type(DomainName=NAME, ObjectTypeName="Item", Fields={})
+
+    def test_a_second_put_replaces_the_first(self, client: CustomerProfilesClient) -> None:
+        create(client)
+        for description in ("first", "second"):
+            client.put_profile_object_type(DomainName=NAME, ObjectTypeName="Order", Description=description)
+        [item] = client.list_profile_object_types(DomainName=NAME)["Items"]
+        assert item["Description"] == "second"
+
+    def test_an_object_shows_in_the_stats(self, client: CustomerProfilesClient) -> None:
+        create(client)
+        client.put_profile_object_type(DomainName=NAME, ObjectTypeName="Order", Description="x")
+        client.put_profile_object(DomainName=NAME, ObjectTypeName="Order", Object='{"id": 1}')
+        assert get(client)["Stats"] == {"ProfileCount": 0, "MeteringProfileCount": 0, "ObjectCount": 1, "TotalSize": 9}
+
+    def test_an_object_needs_its_type(self, client: CustomerProfilesClient) -> None:
+        create(client)
+        with pytest.raises(client.exceptions.ResourceNotFoundException, match="Order"):
+            client.put_profile_object(DomainName=NAME, ObjectTypeName="Order", Object="{}")
+
+    @pytest.mark.parametrize(
+        ("operation", "fill", "key"),
+        [
+            ("list_integrations", Domain.put_integration, "Uri"),
+            ("list_profile_object_types", Domain.put_object_type, "ObjectTypeName"),
+            ("list_domain_object_types", Domain.put_domain_object_type, "ObjectTypeName"),
+        ],
+    )
+    def test_they_are_listed_in_pages(
+        self, client: CustomerProfilesClient, operation: str, fill: Callable[[Domain, str], object], key: str
+    ) -> None:
+        create(client)
+        for name in "abc":
+            fill(model_of(), name)
+        first = getattr(client, operation)(DomainName=NAME, MaxResults=2)
+        second = getattr(client, operation)(DomainName=NAME, NextToken=first["NextToken"])
+        assert [item[key] for item in first["Items"] + second["Items"]] == ["a", "b", "c"]
+        assert "NextToken" not in second
 
 
 def test_customer_data_shows_in_the_stats(client: CustomerProfilesClient) -> None:
@@ -219,14 +335,21 @@ class TestRuleBasedMatching:
         self, client: CustomerProfilesClient, change: dict[str, bool]
     ) -> None:
         create(client, RuleBasedMatching={"Enabled": True})
+        model_of().rule_based_matching_status = "IN_PROGRESS"
         before = get(client)
         with pytest.raises(client.exceptions.BadRequestException) as error:
             client.update_domain(DomainName=NAME, DefaultExpirationDays=1, RuleBasedMatching=change)  # type: ignore[arg-type]
         assert_refused(error, "BadRequestException", 400, "IN_PROGRESS")
         assert get(client) == before
 
+    def test_a_domain_made_with_it_may_change_it_at_once(self, client: CustomerProfilesClient) -> None:
+        create(client, RuleBasedMatching={"Enabled": True})
+        client.update_domain(DomainName=NAME, RuleBasedMatching={"Enabled": True, "MaxAllowedRuleLevelForMatching": 2})
+        assert get(client)["RuleBasedMatching"]["MaxAllowedRuleLevelForMatching"] == 2
+
     def test_while_in_progress_the_rest_can_be_changed(self, client: CustomerProfilesClient) -> None:
         create(client, RuleBasedMatching={"Enabled": True})
+        model_of().rule_based_matching_status = "IN_PROGRESS"
         client.update_domain(DomainName=NAME, DefaultExpirationDays=1)
         assert get(client)["RuleBasedMatching"]["Status"] == "IN_PROGRESS"
 
@@ -272,6 +395,24 @@ class TestTags:
         with pytest.raises(client.exceptions.BadRequestException, match="50"):
             client.tag_resource(resourceArn=ARN, tags={"one-more": ""})
         assert len(get(client)["Tags"]) == 50
+
+    def test_cloudformations_own_tags_do_not_count(self, client: CustomerProfilesClient) -> None:
+        create(client, Tags={f"tag{number}": "" for number in range(49)})
+        own = {f"aws:cloudformation:{name}": "x" for name in ("stack-name", "stack-id", "logical-id")}
+        model_of().tags |= own
+        client.tag_resource(resourceArn=ARN, tags={"the-fiftieth": ""})
+        assert get(client)["Tags"].items() >= own.items()
+        with pytest.raises(client.exceptions.BadRequestException, match="50"):
+            client.tag_resource(resourceArn=ARN, tags={"one-more": ""})
+
+    def test_nobody_sets_or_removes_cloudformations_own_tags(self, unchecked_client: CustomerProfilesClient) -> None:
+        create(unchecked_client)
+        model_of().tags["aws:cloudformation:stack-name"] = "x"
+        with pytest.raises(unchecked_client.exceptions.BadRequestException, match="aws:"):
+            unchecked_client.tag_resource(resourceArn=ARN, tags={"aws:cloudformation:stack-name": "y"})
+        with pytest.raises(unchecked_client.exceptions.BadRequestException, match="aws:"):
+            unchecked_client.untag_resource(resourceArn=ARN, tagKeys=["aws:cloudformation:stack-name"])
+        assert model_of().tags == {"aws:cloudformation:stack-name": "x"}
 
     @pytest.mark.parametrize(
         "arn",

@@ -18,7 +18,7 @@ from local.customerprofiles.responses import CustomerProfilesResponse
 if TYPE_CHECKING:
     from mypy_boto3_customer_profiles import CustomerProfilesClient
 
-NAME = "customers"
+NAME = "amazon-connect-shop"
 ARN = f"arn:aws:profile:us-east-1:{DEFAULT_ACCOUNT_ID}:domains/{NAME}"
 ATTRIBUTES = "Matching.AutoMerging.Consolidation.MatchingAttributesList"
 
@@ -186,8 +186,8 @@ def test_a_body_that_is_no_json_object_is_refused(client: CustomerProfilesClient
 
 
 def test_an_operation_that_the_stand_in_lacks_says_so(client: CustomerProfilesClient) -> None:
-    with pytest.raises(NotImplementedError, match="list_integrations"):
-        client.list_integrations(DomainName=NAME)
+    with pytest.raises(NotImplementedError, match="list_event_streams"):
+        client.list_event_streams(DomainName=NAME)
 
 
 OPERATIONS = [
