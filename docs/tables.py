@@ -18,7 +18,7 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 
-from handler.answer import outputs
+from handler.outputs import outputs
 from handler.properties import OWN_PROPERTIES, most_tags
 
 README = Path(__file__).resolve().parent.parent / "README.md"

@@ -11,11 +11,9 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import urllib3
-from botocore.model import Shape
 
 from handler.telemetry import logger
 
@@ -45,37 +43,6 @@ _ONLY_REDIRECTS = urllib3.Retry(total=None, connect=0, read=0, redirect=2, statu
 
 class AnswerNotTakenError(Exception):
     """CloudFormation didn't take the answer in the time there was. Lambda runs the event again."""
-
-
-def outputs(live: Mapping[str, Any], arn: str, reported: Shape, asked: Shape) -> dict[str, str | int | float]:
-    """The resource's attributes for Fn::GetAtt.
-
-    They are the domain's name and ARN, and what the API reports of a domain (`reported`, the output shape of GetDomain)
-    that nobody could have asked for (`asked`, the input shape of CreateDomain): CreatedAt, Stats.ProfileCount, ...
-    """
-    return {"DomainName": live["DomainName"], "DomainArn": arn, **_read_only(live, reported, asked)}
-
-
-def _read_only(value: Mapping[str, Any], reported: Any, asked: Any, prefix: str = "") -> dict[str, str | int | float]:
-    attributes: dict[str, str | int | float] = {}
-    known = getattr(asked, "members", {})
-    for name, shape in reported.members.items():
-        if name not in value:
-            continue
-        if shape.type_name == "structure":
-            attributes |= _read_only(value[name], shape, known.get(name), f"{prefix}{name}.")
-        elif name not in known and shape.type_name not in ("list", "map"):
-            attributes[prefix + name] = _plain(value[name])
-    return attributes
-
-
-def _plain(value: Any) -> str | int | float:
-    """A value as CloudFormation takes it in Data."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, (int, float)) else str(value)
 
 
 def fitted(answer: Mapping[str, Any], log_stream: str) -> dict[str, Any]:

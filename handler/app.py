@@ -4,7 +4,7 @@
     properties translated  properties.py  along botocore's own description of the API (shapes.py)
     decision taken         decision.py    given the live domain, its owner (ownership.py) and what differs (changes.py)
     API called             domains.py     and its errors in words
-    answer out             answer.py      what CloudFormation is told
+    answer out             answer.py      with attributes (outputs.py) or a reason (failures.py)
 
 crhelper dispatches (dispatch.py), with an eye on the time (deadline.py). problems.py words what is wrong with
 properties, retries.py waits for a throttled API, stack_tags.py reads the stack's tags, telemetry.py logs.
@@ -16,12 +16,12 @@ from collections.abc import Callable
 from typing import Any
 
 from handler import decision
-from handler.answer import outputs
 from handler.deadline import DeadlineReached
 from handler.decision import Converge, Create, Delete, Leave, Plan, Refuse, RefusedError
-from handler.dispatch import CustomResource
+from handler.dispatch import CustomResource, Invocation, Outcome
 from handler.domains import ApiError, Domains, connect
 from handler.event import Event
+from handler.outputs import outputs
 from handler.properties import Desired, InvalidPropertiesError, is_domain_name, translate, translate_leniently
 from handler.stack_tags import with_stack_tags
 from handler.telemetry import logger
@@ -44,9 +44,9 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @resource.create
 @resource.update
-def create_or_update(event: Event, context: Any) -> str:
-    """Make the domain what the template says. Returns its name, the physical id."""
-    domains = Domains(_client, _account(event, context))
+def create_or_update(event: Event, invocation: Invocation) -> Outcome:
+    """Make the domain what the template says. Returns its name, the physical id, and its attributes."""
+    domains = Domains(_client, invocation.account)
     desired = with_stack_tags(translate(event.properties, domains.shape), event, domains.shape)
     old = _asked_for_before(event, domains)
 
@@ -62,14 +62,14 @@ def create_or_update(event: Event, context: Any) -> str:
             logger.warning("the domain is gone; it is made again")
     # Else there is no domain yet, most likely. If there is, CreateDomain says so: one call less.
     live = _decide_and_act(domains, desired.name, decide, live)
-    resource.Data.update(outputs(live, domains.arn(desired.name), domains.reported_shape, domains.shape))
-    return desired.name
+    attributes = outputs(live, domains.arn(desired.name), domains.reported_shape, domains.shape)
+    return Outcome(desired.name, attributes)
 
 
 @resource.delete
-def delete(event: Event, context: Any) -> str:
+def delete(event: Event, invocation: Invocation) -> Outcome:
     """Delete the domain, if it is this resource's. Returns the physical id."""
-    domains = Domains(_client, _account(event, context))
+    domains = Domains(_client, invocation.account)
     asked = translate_leniently(event.properties, domains.shape)
     known = event.physical_id if is_domain_name(event.physical_id, domains.shape) else ""
     name, live = asked.name, None
@@ -82,7 +82,7 @@ def delete(event: Event, context: Any) -> str:
     _decide_and_act(
         domains, name, lambda live: decision.delete(event, live, protection=asked.deletion_protection), live
     )
-    return event.physical_id
+    return Outcome(event.physical_id)
 
 
 def _asked_for_before(event: Event, domains: Domains) -> Desired:
@@ -153,12 +153,3 @@ def _carry_out(domains: Domains, plan: Plan) -> Live:
         case Refuse(why):
             raise RefusedError(why)
     return {}
-
-
-def _account(event: Event, context: Any) -> str:
-    """The function's own account, where its domains are; that of the stack where the function has no ARN."""
-    for arn in (getattr(context, "invoked_function_arn", ""), event.stack_id):
-        parts = str(arn).split(":")
-        if len(parts) > 4:
-            return parts[4]
-    return ""

@@ -1,44 +1,83 @@
-"""The deadline: the moment at which an event has to be answered, whatever it is waiting for."""
+"""The deadline: the moment at which an event has to be answered, whatever the function is waiting for."""
 
 from __future__ import annotations
 
 import signal
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, Self
 
 
 class DeadlineReached(BaseException):
-    """The function's time is nearly up.
+    """The function's time is nearly up; `waiting_for` names the call that it interrupted.
 
-    It is a signal like KeyboardInterrupt, and no Exception, so that neither botocore nor urllib3 takes it for a failed
-    attempt and tries again.
+    Like KeyboardInterrupt it is no Exception, so that neither botocore nor urllib3 takes it for a failed attempt and
+    retries.
     """
 
     waiting_for = "its own code"
 
 
-class Alarm:
-    """Raises DeadlineReached in the main thread, out of whatever call it is in, once that many seconds are over.
+class Deadline:
+    """The moment at which the answer has to go out.
 
-    An answer from a second thread, as crhelper gives it, leaves the first one hanging until Lambda kills it, and what
-    Lambda kills it runs again, twice: a Create that was answered FAILED would be carried out after all.
+    `seconds` is the time until then; `clock` returns the present time in seconds, from any starting point.
+
+    >>> Deadline(290.0, clock=lambda: 0.0).seconds_left()
+    290.0
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def seconds_left(self) -> float:
+        """How many seconds are left; negative once the deadline has passed."""
+        return self._end - self._clock()
+
+
+class Timer:
+    """Raises DeadlineReached in the main thread after that many seconds, out of whatever call it is in.
+
+    It starts when it is made, and ends with its `with` block or when it is cancelled.
+
+    crhelper's own timer answers from a second thread instead. The first thread then hangs until Lambda kills it, Lambda
+    runs the event again, twice, and a Create that was answered FAILED is carried out after all.
     """
 
     def __init__(self, seconds: float) -> None:
-        self.is_armed = True
+        self._is_armed = True
         signal.signal(signal.SIGALRM, self._ring)
-        # Zero would switch it off. It rings again each second, since Python swallows what is raised in a destructor.
+        # Zero would switch it off. It repeats every second, since Python drops an exception raised in a destructor.
         signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001), 1)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cancel()
+
     def cancel(self) -> None:
-        """Never ring again."""
-        self.is_armed = False
+        """Never raise again."""
+        self._is_armed = False
         signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _ring(self, *_: Any) -> None:
-        if self.is_armed:
+        if self._is_armed:
             raise DeadlineReached
 
 
-def margin(seconds_left: float) -> float:
-    """How long before the function's end the deadline is: enough for an answer that has to be sent more than once."""
-    return min(10.0, seconds_left / 5)
+def seconds_to_work(remaining: float, service_timeout: float, age: float) -> float:
+    """How many seconds the function may work before it has to answer.
+
+    `remaining` is the function's own time, `service_timeout` for how long CloudFormation waits for the answer, `age`
+    how long ago it sent the event: infinite if unknown. All in seconds. What is kept back is enough for an answer that
+    has to be sent more than once.
+    """
+    awaited = service_timeout - max(age, 0.0)
+    if age == float("inf"):
+        awaited = service_timeout
+    elif awaited <= 0:  # CloudFormation no longer waits; the function cleans up for as long as it may run
+        awaited = remaining
+    left = min(remaining, awaited)
+    return left - min(10.0, left / 5)

@@ -25,7 +25,8 @@ from hypothesis import strategies as st
 from bench.certificates import Certificates, make_certificates
 from handler import answer as answers
 from handler import app
-from handler.answer import AnswerNotTakenError, deliver, encoded, fitted, outputs
+from handler.answer import AnswerNotTakenError, deliver, encoded, fitted
+from handler.outputs import outputs
 from tests.handler.cloudformation import MOST_BYTES, STACK, Context, Mailbox, event
 from tests.handler.faults import Clock, Wire
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import signal
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
 
-from handler.deadline import Alarm, DeadlineReached, margin
-from handler.dispatch import CustomResource
+from handler.deadline import Deadline, DeadlineReached, Timer, seconds_to_work
+from handler.dispatch import CustomResource, Handler, Invocation, Outcome
 from handler.domains import _CONFIG, ApiError, Domains
 from handler.event import Event
 from tests.handler.cloudformation import Context, Mailbox, event
@@ -26,25 +26,25 @@ SOON = 0.05  # seconds
 HANGS = 60  # seconds: no machine is so slow; only a test that fails waits for so long
 
 
-def hang(*_: Any) -> str:
-    """What nothing but the deadline ends."""
+def hang(*_: Any) -> Outcome:
+    """Wait for what nothing but the deadline ends."""
     threading.Event().wait(HANGS)
-    return "customers"
+    return Outcome("customers")
 
 
-def hang_with_alarm(seconds: float) -> None:
-    """On a slow machine the alarm may ring before the call, so that both have to be within `pytest.raises`."""
-    Alarm(seconds)
+def hang_with_timer(seconds: float) -> None:
+    """On a slow machine the timer may ring before the call, so that both have to be within `pytest.raises`."""
+    Timer(seconds)
     hang()
 
 
 def hang_again_after_the_first_ring() -> None:
     with contextlib.suppress(DeadlineReached):
-        hang_with_alarm(SOON)
+        hang_with_timer(SOON)
     hang()
 
 
-def resource_with(handler: Callable[[Event, Any], str]) -> CustomResource:
+def resource_with(handler: Handler) -> CustomResource:
     resource = CustomResource()
     for register in (resource.create, resource.update, resource.delete):
         register(handler)
@@ -58,7 +58,7 @@ def sent(request_type: str, mailbox: Mailbox, **properties: Any) -> dict[str, An
 
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
-    """Whatever a test does to the alarm, pytest's own time limit works again for the next one."""
+    """Whatever a test does to the timer, pytest's own time limit works again for the next one."""
     handler, (left, _) = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
     yield
     signal.signal(signal.SIGALRM, handler)
@@ -71,20 +71,20 @@ def soon(clock: Clock) -> Context:
     return Context(clock, SOON)
 
 
-class TestAlarm:
+class TestTimer:
     @pytest.mark.parametrize("seconds", [SOON, 0.0, -5.0])
     def test_it_rings_out_of_a_call_that_hangs(self, seconds: float) -> None:
         with pytest.raises(DeadlineReached):
-            hang_with_alarm(seconds)
+            hang_with_timer(seconds)
 
     def test_it_rings_again_when_its_first_ring_was_swallowed(self) -> None:
         with pytest.raises(DeadlineReached):
             hang_again_after_the_first_ring()
 
     def test_once_cancelled_it_never_rings(self) -> None:
-        alarm = Alarm(300)
+        timer = Timer(300)
 
-        alarm.cancel()
+        timer.cancel()
 
         assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
         signal.raise_signal(signal.SIGALRM)  # one that was on its way already
@@ -97,7 +97,7 @@ class TestAlarm:
             silent.settimeout(HANGS)
             url = f"http://127.0.0.1:{silent.getsockname()[1]}"
             client = boto3.client("customer-profiles", region_name=REGION, endpoint_url=url, config=_CONFIG)
-            alarm = Alarm(300)
+            timer = Timer(300)
 
             def ring_once_the_call_is_there() -> None:
                 with silent.accept()[0] as connection:
@@ -113,11 +113,49 @@ class TestAlarm:
             with pytest.raises(DeadlineReached) as reached:
                 Domains(client, "123456789012").find("customers")
 
-            alarm.cancel()
+            timer.cancel()
             is_over.set()
             ringing.join()
         assert re.fullmatch(r"GetDomain of domain customers, for \d+ s", reached.value.waiting_for)
         assert clock.pauses == [], "it was tried again"
+
+
+class TestDeadline:
+    def test_the_seconds_that_are_left_follow_the_clock_and_become_negative(self) -> None:
+        now = 100.0
+        deadline = Deadline(30, clock=lambda: now)
+
+        assert deadline.seconds_left() == 30
+        now = 140.0
+        assert deadline.seconds_left() == -10
+
+    @pytest.mark.parametrize(
+        ("remaining", "service_timeout", "age", "expected"),
+        [
+            pytest.param(300, 3600, 0, 290, id="ten seconds are kept for the answer"),
+            pytest.param(10, 3600, 0, 8, id="of a short time one fifth is kept for the answer"),
+            pytest.param(300, 20, 0, 16, id="CloudFormation waits for less time than the function has"),
+            pytest.param(300, 20, 5, 12, id="of the time that CloudFormation waits some has passed"),
+            pytest.param(300, 20, -3, 16, id="a clock that is behind gives no extra time"),
+            pytest.param(300, 20, math.inf, 16, id="an event of unknown age counts as new"),
+            pytest.param(300, 20, 3600, 290, id="nobody waits any more, so the function takes its own time"),
+        ],
+    )
+    def test_the_time_to_work(self, remaining: float, service_timeout: float, age: float, expected: float) -> None:
+        assert seconds_to_work(remaining, service_timeout, age) == expected
+
+    def test_a_handler_is_told_how_much_time_is_left(self, mailbox: Mailbox, clock: Clock) -> None:
+        seen = []
+
+        def asks(event: Event, invocation: Invocation) -> Outcome:
+            seen.append(invocation.deadline.seconds_left())
+            clock.now += 100
+            seen.append(invocation.deadline.seconds_left())
+            return Outcome("customers")
+
+        resource_with(asks)(sent("Create", mailbox), Context(clock, 300))
+
+        assert seen == [290, 190]
 
 
 class TestAnswer:
@@ -138,7 +176,7 @@ class TestAnswer:
         assert returned["PhysicalResourceId"] == physical_id.format(**asked)
 
     def test_the_reason_says_which_call_it_was_waiting_for(self, mailbox: Mailbox, clock: Clock) -> None:
-        def calls(event: Event, context: Any) -> str:
+        def calls(event: Event, invocation: Invocation) -> Outcome:
             try:
                 signal.raise_signal(signal.SIGALRM)
                 return hang()
@@ -154,9 +192,9 @@ class TestAnswer:
         class Slow(Exception):
             def __str__(self) -> str:
                 signal.raise_signal(signal.SIGALRM)
-                return hang()
+                return str(hang())
 
-        def fails(event: Event, context: Any) -> str:
+        def fails(event: Event, invocation: Invocation) -> Outcome:
             raise Slow
 
         asked = sent("Create", mailbox)
@@ -170,8 +208,8 @@ class TestAnswer:
     ) -> None:
         context = Context(clock)
 
-        def hangs(event: Event, context: Any) -> str:
-            clock.now += 300 - margin(300)
+        def hangs(event: Event, invocation: Invocation) -> Outcome:
+            clock.now += invocation.deadline.seconds_left()
             raise DeadlineReached
 
         mailbox.first += [500] * 3
@@ -181,23 +219,19 @@ class TestAnswer:
         assert mailbox.taken() == [returned]
         assert context.get_remaining_time_in_millis() > 0
 
-    @pytest.mark.parametrize("seconds", [0.5, 3, 30, 50, 300, 900])
-    def test_the_margin_leaves_most_of_the_time_to_the_work(self, seconds: float) -> None:
-        assert 0 < margin(seconds) <= seconds / 5
-
     def test_cloudformation_that_waits_for_less_time_is_answered_in_that_time(
         self, mailbox: Mailbox, clock: Clock
     ) -> None:
         seconds_left: list[float] = []
 
-        def hangs(event: Event, context: Any) -> str:
+        def hangs(event: Event, invocation: Invocation) -> Outcome:
             seconds_left.append(signal.getitimer(signal.ITIMER_REAL)[0])
             signal.raise_signal(signal.SIGALRM)
             return hang()
 
         returned = resource_with(hangs)(sent("Create", mailbox, ServiceTimeout=100), Context(clock, 300))
 
-        assert 0 < seconds_left[0] <= 100 - margin(100)
+        assert 0 < seconds_left[0] <= 90
         assert returned["Status"] == "FAILED"
 
     @pytest.mark.parametrize("timeout", ["", "soon", "-1", "1.5", "9" * 5000, None, [], {}])
@@ -212,11 +246,11 @@ class TestTheTimerEnds:
     """A timer that is left over would ring in the middle of the next event, or while there is none."""
 
     def test_with_the_event_however_that_ends(self, mailbox: Mailbox, clock: Clock) -> None:
-        def returns(event: Event, context: Any) -> str:
-            assert signal.getitimer(signal.ITIMER_REAL)[0] > 0, "there is no alarm while the handler runs"
-            return "customers"
+        def returns(event: Event, invocation: Invocation) -> Outcome:
+            assert signal.getitimer(signal.ITIMER_REAL)[0] > 0, "there is no timer while the handler runs"
+            return Outcome("customers")
 
-        def fails(event: Event, context: Any) -> str:
+        def fails(event: Event, invocation: Invocation) -> Outcome:
             raise ApiError("failed", unsettled=False)
 
         malformed = {**sent("Create", mailbox), "RequestType": "Poll"}
@@ -236,14 +270,14 @@ class TestTheTimerEnds:
         clock.on_sleep.append(lambda: armed.append(signal.getitimer(signal.ITIMER_REAL)))
         armed: list[tuple[float, float]] = []
 
-        resource_with(lambda event, context: "customers")(sent("Create", mailbox), Context(clock))
+        resource_with(lambda event, invocation: Outcome("customers"))(sent("Create", mailbox), Context(clock))
 
         assert armed == [(0, 0)]
 
     def test_an_environment_goes_on_after_it(self, mailbox: Mailbox, clock: Clock) -> None:
         resource = CustomResource()
         resource.create(hang)
-        resource.update(lambda event, context: "customers")
+        resource.update(lambda event, invocation: Outcome("customers"))
 
         statuses = [
             resource(sent(request_type, mailbox), Context(clock, SOON if request_type == "Create" else 300))["Status"]
@@ -252,44 +286,3 @@ class TestTheTimerEnds:
 
         assert statuses == ["FAILED", "SUCCESS"] * 2
         assert len(mailbox.puts) == 4
-
-
-class TestOutsideTheMainThread:
-    """No signal arrives there. Lambda never runs the function so, but a test or another framework may."""
-
-    def test_the_deadline_is_answered_and_what_the_handler_says_later_is_not(
-        self, mailbox: Mailbox, soon: Context
-    ) -> None:
-        is_answered = threading.Event()
-
-        def goes_on(event: Event, context: Any) -> str:
-            assert is_answered.wait(HANGS)
-            return "customers"
-
-        returned: list[dict[str, Any]] = []
-        asked = sent("Create", mailbox)
-        thread = threading.Thread(target=lambda: returned.append(resource_with(goes_on)(asked, soon)), daemon=True)
-        thread.start()
-        deadline = time.monotonic() + HANGS
-        while not mailbox.puts and time.monotonic() < deadline:
-            threading.Event().wait(0.005)
-        is_answered.set()
-        thread.join(HANGS)
-
-        assert mailbox.taken() == returned
-        assert len(mailbox.puts) == 1
-        assert returned[0]["Status"] == "FAILED"
-        assert returned[0]["PhysicalResourceId"] == f"create-unsettled:{asked['RequestId']}"
-
-    def test_an_event_that_is_done_in_time_is_answered_once(self, mailbox: Mailbox, clock: Clock) -> None:
-        returned: list[dict[str, Any]] = []
-        resource = resource_with(lambda event, context: "customers")
-        before = set(threading.enumerate())  # pytest's own timer among them
-
-        thread = threading.Thread(target=lambda: returned.append(resource(sent("Create", mailbox), Context(clock))))
-        thread.start()
-        thread.join(HANGS)
-
-        assert mailbox.taken() == returned
-        assert returned[0]["Status"] == "SUCCESS"
-        assert not [each for each in threading.enumerate() if isinstance(each, threading.Timer) and each not in before]

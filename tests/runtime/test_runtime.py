@@ -126,7 +126,7 @@ def test_a_warm_environment_carries_nothing_of_an_event_into_the_next(
 
         handle(event("Create", asked, logical_id=logical_id), "SUCCESS", name)
         wrong = event("Create", {"DomainName": name, "DefaultExpirationDays": "many"}, logical_id="Wrong")
-        handle(wrong, "FAILED", f"create-failed:{wrong['RequestId']}", "DefaultExpirationDays")
+        handle(wrong, "FAILED", f"create-made-nothing:{wrong['RequestId']}", "DefaultExpirationDays")
         foreign = event("Create", asked, logical_id="Another")
         handle(foreign, "FAILED", f"create-failed:{foreign['RequestId']}", "already exists", logical_id)
         handle(of_this("Update", {**asked, "Tags": {"n": str(number)}}, asked), "SUCCESS", name)
