@@ -42,6 +42,12 @@ OWN_WORDS = {
     "DataStore.Readiness.ProgressPercentage": "How far the data store is from being ready, roughly.",
     "DataStore.Readiness.Message": "What the API says of that.",
 }
+# What somebody who sets a property has to know besides.
+WARNINGS = {
+    "DomainName": "A Connect instance may use only domains whose names begin with `amazon-connect-`. Another name "
+    "makes a new, empty domain, and the clean-up after the update deletes the old one with its data, unless "
+    "`UpdateReplacePolicy: Retain` keeps it or `DeletionProtection` was deployed before the rename.",
+}
 TYPES = {
     "boolean": "true or false",
     "double": "number",
@@ -62,7 +68,7 @@ def property_table(model: ServiceModel) -> str:
     """All properties of the resource, those of its structures below them."""
     shape: Any = model.operation_model("CreateDomain").input_shape
     rows: list[tuple[str, ...]] = [
-        (f"`{path}`", _type(member), "yes" if required else "", _allowed(member), _words(path, member))
+        (f"`{path}`", _type(member), "yes" if required else "", _allowed(member), _words_for_setting(path, member))
         for path, member, required in _members(shape)
         if path != "Tags"
     ]
@@ -152,6 +158,10 @@ def _words(path: str, shape: Shape) -> str:
     text = " ".join(unescape(re.sub(r"<[^>]+>", " ", shape.documentation)).split())
     sentence = re.split(r"(?<=[.:])\s", text, maxsplit=1)[0]
     return re.sub(r"\s+([,.])", r"\1", sentence)
+
+
+def _words_for_setting(path: str, shape: Shape) -> str:
+    return " ".join(filter(None, [_words(path, shape), WARNINGS.get(path)]))
 
 
 def _sample(shape: Any) -> Any:

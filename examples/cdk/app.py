@@ -20,7 +20,8 @@ class CustomerProfiles(Stack):
             # The domain and its data stay when the stack goes.
             removal_policy=RemovalPolicy.RETAIN,
             properties={
-                "DomainName": "web-shop",
+                # A Connect instance may use only domains whose names begin so, and a name can't be changed later.
+                "DomainName": "amazon-connect-web-shop",
                 "DefaultExpirationDays": 366,
                 "DeletionProtection": True,
                 "Matching": {"Enabled": True, "JobSchedule": {"DayOfTheWeek": "SUNDAY", "Time": "03:00"}},

@@ -11,9 +11,9 @@ terraform {
 }
 
 variable "domain_name" {
-  description = "The domain's name"
+  description = "The domain's name; a Connect instance may use only domains whose names begin with amazon-connect-"
   type        = string
-  default     = "web-shop"
+  default     = "amazon-connect-web-shop"
 }
 
 resource "aws_cloudformation_stack" "domain" {

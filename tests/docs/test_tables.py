@@ -8,7 +8,7 @@ import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from docs.tables import OWN_WORDS, README, described, output_table, property_table, service_model, with_tables
+from docs.tables import OWN_WORDS, README, WARNINGS, described, output_table, property_table, service_model, with_tables
 
 MARKED = """# Title
 <!-- properties: x -->
@@ -67,7 +67,14 @@ def test_a_property_that_a_newer_model_brings_gets_a_row() -> None:
 
 
 def test_own_words_are_about_something_that_there_is() -> None:
-    assert OWN_WORDS.keys() <= described(service_model())
+    assert OWN_WORDS.keys() | WARNINGS.keys() <= described(service_model())
+
+
+def test_the_name_says_what_a_rename_destroys() -> None:
+    [row] = [row for row in property_table(service_model()).splitlines() if row.startswith("| `DomainName` |")]
+
+    assert "deletes the old one with its data" in row
+    assert "`DeletionProtection` was deployed before the rename" in row
 
 
 def test_only_what_is_between_the_markers_changes() -> None:

@@ -81,14 +81,14 @@ def aws(engine: Engine, service: str) -> Any:
 def test_minimal_makes_a_domain(engine: Engine, stack: Stack) -> None:
     stack.deploy(source("minimal.yaml"))
 
-    assert stack.outputs()["DomainName"] == "customers"
-    assert domain_names(engine) == {"customers"}
+    assert stack.outputs()["DomainName"] == "amazon-connect-shop"
+    assert domain_names(engine) == {"amazon-connect-shop"}
 
 
 def test_identity_resolution_is_set_up_with_the_key_the_queue_and_the_bucket(engine: Engine, stack: Stack) -> None:
     stack.deploy(source("identity-resolution.yaml"))
 
-    domain = engine.customer_profiles.get_domain(DomainName="customers")
+    domain = engine.customer_profiles.get_domain(DomainName="amazon-connect-shop")
     assert domain["DefaultEncryptionKey"].endswith(f":{ACCOUNT}:key/{stack.physical_id('Key')}")
     assert domain["DeadLetterQueueUrl"] == stack.outputs()["DeadLetters"]
     matching, by_rules = domain["Matching"], domain["RuleBasedMatching"]
@@ -152,7 +152,7 @@ def test_identity_resolution_and_all_that_it_needs_stay_when_the_stack_goes(engi
 
     stack.delete()
 
-    assert domain_names(engine) == {"customers"}
+    assert domain_names(engine) == {"amazon-connect-shop"}
     assert aws(engine, "kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"
     assert aws(engine, "sqs").get_queue_attributes(QueueUrl=outputs["DeadLetters"], AttributeNames=["Policy"])
     assert aws(engine, "s3").get_bucket_policy(Bucket=outputs["Exports"])
@@ -160,14 +160,14 @@ def test_identity_resolution_and_all_that_it_needs_stay_when_the_stack_goes(engi
 
 def test_a_protected_domain_with_data_stays_until_somebody_deletes_it_by_hand(engine: Engine, stack: Stack) -> None:
     stack.deploy(protected(source("minimal.yaml"), "true"))
-    engine.customer_profiles.create_profile(DomainName="customers", FirstName="Ada")
+    engine.customer_profiles.create_profile(DomainName="amazon-connect-shop", FirstName="Ada")
 
     refused = failures(list(engine.delete(stack.name)))
     assert "holds 1 profiles and 0 objects" in refused["Domain"]
-    assert domain_names(engine) == {"customers"}
+    assert domain_names(engine) == {"amazon-connect-shop"}
 
     # CloudFormation updates no stack that it failed to delete.
-    engine.customer_profiles.delete_domain(DomainName="customers")
+    engine.customer_profiles.delete_domain(DomainName="amazon-connect-shop")
     stack.delete()
 
 
@@ -175,7 +175,7 @@ def test_a_protected_domain_with_data_goes_with_its_stack_once_the_template_says
     engine: Engine, stack: Stack
 ) -> None:
     stack.deploy(protected(source("minimal.yaml"), "true"))
-    engine.customer_profiles.create_profile(DomainName="customers", FirstName="Ada")
+    engine.customer_profiles.create_profile(DomainName="amazon-connect-shop", FirstName="Ada")
 
     stack.deploy(protected(source("minimal.yaml"), "false"))
     stack.delete()
@@ -209,7 +209,9 @@ def test_outputs_reach_the_resources_that_use_them(engine: Engine, stack: Stack)
     parameter = aws(engine, "ssm").get_parameter(Name="/customer-profiles/loyalty/domain-name")["Parameter"]
     role = aws(engine, "iam").get_role_policy(RoleName=stack.physical_id("ReaderRole"), PolicyName="ReadDomain")
     exports = {export["Name"]: export["Value"] for export in engine.cloudformation.list_exports()["Exports"]}
-    assert parameter["Value"] == outputs["DomainName"] == exports[f"{stack.name}-DomainName"] == "loyalty"
+    assert (
+        parameter["Value"] == outputs["DomainName"] == exports[f"{stack.name}-DomainName"] == "amazon-connect-loyalty"
+    )
     assert role["PolicyDocument"]["Statement"][0]["Resource"] == [outputs["DomainArn"], f"{outputs['DomainArn']}/*"]
     assert outputs["Usage"] == "0 profiles and 0 objects in 0 bytes"
 
@@ -218,19 +220,24 @@ def test_many_domains_follow_the_list_and_keep_the_data_of_who_leaves_it(engine:
     template = source("many-domains.yaml")
 
     stack.deploy(template)
-    assert domain_names(engine) == {"customers-alpine", "customers-coastal", "customers-urban"}
-    assert stack.outputs()["DomainArncoastal"].endswith(":domains/customers-coastal")
+    assert domain_names(engine) == brands("alpine", "coastal", "urban")
+    assert stack.outputs()["DomainArncoastal"].endswith(":domains/amazon-connect-coastal")
 
     stack.deploy(template, {"Brands": "alpine,urban,river"})
-    assert domain_names(engine) == {"customers-alpine", "customers-coastal", "customers-urban", "customers-river"}
+    assert domain_names(engine) == {
+        "amazon-connect-alpine",
+        "amazon-connect-coastal",
+        "amazon-connect-urban",
+        "amazon-connect-river",
+    }
     assert "DomainArncoastal" not in stack.outputs()
 
 
 def test_terraforms_stack_makes_the_domain_that_its_parameter_names(engine: Engine, stack: Stack) -> None:
-    stack.deploy(source("terraform/domain.yaml"), {"DomainName": "web-shop"})
+    stack.deploy(source("terraform/domain.yaml"), {"DomainName": "amazon-connect-web-shop"})
 
-    assert stack.outputs()["DomainName"] == "web-shop"
-    assert domain_names(engine) == {"web-shop"}
+    assert stack.outputs()["DomainName"] == "amazon-connect-web-shop"
+    assert domain_names(engine) == {"amazon-connect-web-shop"}
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="the CDK needs node on the PATH")
@@ -249,14 +256,18 @@ def test_the_cdk_app_is_synthesised_and_its_stack_makes_the_domain(
 
     stack.deploy((tmp_path / "WebShopCustomerProfiles.template.json").read_text())
 
-    assert stack.outputs()["DomainName"] == "web-shop"
-    assert engine.customer_profiles.get_domain(DomainName="web-shop")["Matching"]["Enabled"]
+    assert stack.outputs()["DomainName"] == "amazon-connect-web-shop"
+    assert engine.customer_profiles.get_domain(DomainName="amazon-connect-web-shop")["Matching"]["Enabled"]
 
 
 def test_no_example_is_left_untried() -> None:
     tried = Path(__file__).read_text()
     found = {path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*") if path.suffix in (".yaml", ".py")}
     assert [name for name in found if f'"{name}"' not in tried] == []
+
+
+def brands(*names: str) -> set[str]:
+    return {f"amazon-connect-{name}" for name in names}
 
 
 def listed(value: str | list[str]) -> list[str]:
