@@ -95,7 +95,7 @@ class Domain(BaseModel):
         region_name: str,
     ):
         self.name = domain_name
-        self.arn = f"arn:{get_partition(region_name)}:profile:{region_name}:{account_id}:domains/{domain_name}"
+        self.arn = domain_arn(region_name, account_id, domain_name)
         # Every domain has one of its own, which the service makes with it and removes with it.
         self.service_linked_role = f"{SERVICE_LINKED_ROLE}_{mock_random.get_random_hex(12)}"
         self.configuration: dict[str, Any] = {}
@@ -121,6 +121,7 @@ class Domain(BaseModel):
     def rule_based_matching_status(self, status: str) -> None:
         if self._rule_based_matching_run is None:
             raise ValueError(f"Rule-based matching is not enabled in domain {self.name}")
+        # As if it came from an update: IN_PROGRESS refuses changes then.
         self._rule_based_matching_run = RuleBasedMatchingRun(new_domain=False)
         self._rule_based_matching_run.status = status
 
@@ -254,25 +255,27 @@ class CustomerProfilesBackend(BaseBackend, TaggableResourcesMixin):
         )
 
     def domain_arn(self, domain_name: str) -> str:
-        return f"arn:{self.partition}:profile:{self.region_name}:{self.account_id}:domains/{domain_name}"
+        return domain_arn(self.region_name, self.account_id, domain_name)
 
     def create_domain(
         self, domain_name: str, configuration: dict[str, Any], tags: dict[str, str], caller: Caller
     ) -> Domain:
         if tags:
             caller.require("profile:TagResource", self.domain_arn(domain_name), request_tags(tags))
-        with self._lock:
+        if domain_name in self.domains:
+            raise DomainAlreadyExists(domain_name)
+        domain = Domain(domain_name, configuration, tags, self.account_id, self.region_name)
+        self._check_dependencies(domain, configuration, caller)
+        caller.require(
+            "iam:CreateServiceLinkedRole",
+            f"arn:{self.partition}:iam::{self.account_id}:role/aws-service-role/{SERVICE}/{domain.service_linked_role}",
+            {"iam:AWSServiceName": SERVICE},
+        )
+        with self._lock:  # not held above, since whoever is asked about permissions may take a while
             if domain_name in self.domains:
                 raise DomainAlreadyExists(domain_name)
-            domain = Domain(domain_name, configuration, tags, self.account_id, self.region_name)
-            self._check_dependencies(domain, configuration, caller)
-            caller.require(
-                "iam:CreateServiceLinkedRole",
-                f"arn:{self.partition}:iam::{self.account_id}:role/aws-service-role/{SERVICE}/{domain.service_linked_role}",
-                {"iam:AWSServiceName": SERVICE},
-            )
             self.domains[domain_name] = domain
-            return domain
+        return domain
 
     def get_domain(self, domain_name: str) -> Domain:
         with self._lock:
@@ -368,6 +371,10 @@ class CustomerProfilesBackend(BaseBackend, TaggableResourcesMixin):
                 if domain.arn == arn:
                     return domain
         raise ResourceNotFoundException(f"Resource {arn} does not exist")
+
+
+def domain_arn(region_name: str, account_id: str, domain_name: str) -> str:
+    return f"arn:{get_partition(region_name)}:profile:{region_name}:{account_id}:domains/{domain_name}"
 
 
 def request_tags(tags: dict[str, str]) -> dict[str, str | list[str]]:
