@@ -38,7 +38,8 @@ Guessed:
  6. A caller whose key can't be granted hears "Failed to grant access to key" too, and UpdateDomain makes grants for
     a new key only. The caller needs neither kms:GenerateDataKey nor kms:Decrypt.
  7. The words for a queue and a bucket whose policy does not let the service in, and that they are a
-    BadRequestException. A queue's URL of another form than https://HOST/ACCOUNT/NAME is taken as it is.
+    BadRequestException. Of a bucket the service needs s3:PutObject and nothing else. UpdateDomain checks what it is
+    sent, not what the domain has. A queue's URL of another form than https://HOST/ACCOUNT/NAME is taken as it is.
  8. UpdateDomain with RuleBasedMatching while its status is IN_PROGRESS is a BadRequestException, nothing of the update
     is carried out, and an unchanged value is refused too. The words are the stand-in's.
  9. A new domain's List operations are empty.
