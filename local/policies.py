@@ -42,7 +42,8 @@ class Request:
     """One action on one resource.
 
     `principal` is whom a resource's policy has to name: an ARN for `AWS` principals, a name such as
-    profile.amazonaws.com for services. It is None for the policies of the caller's own role, which name nobody.
+    profile.amazonaws.com for services, matched as it stands: a policy that names an account's root does not name the
+    account's roles here. It is None for the policies of the caller's own role, which name nobody.
     """
 
     action: str
@@ -98,10 +99,7 @@ def _names_principal(principals: str | Mapping[str, str | Sequence[str]] | None,
     if isinstance(principals, str) or principals.keys() - {"AWS", "Service"}:
         raise UnsupportedPolicyError(f"Principal {principals}")
     named = [name for names in principals.values() for name in listed(names)]
-    # An account's root stands for every principal of the account that its own policies allow as much.
-    accounts = [name.split(":")[4] for name in named if re.fullmatch(r"arn:[\w-]+:iam::\d{12}:root", name)]
-    arn = (principal or "").split(":")
-    return principal in named or "*" in named or (len(arn) > 4 and arn[4] in accounts)
+    return principal in named or "*" in named
 
 
 def _conditions_hold(conditions: Mapping[str, Mapping[str, str | Sequence[str]]], context: Context) -> bool:

@@ -5,9 +5,8 @@
 prints the URL on a line by itself as soon as the server takes requests, and serves until SIGTERM or Ctrl-C. A client
 reaches it with AWS_ENDPOINT_URL_CUSTOMER_PROFILES. The account is moto's (123456789012), or what MOTO_ACCOUNT_ID says.
 
-    python -m local.server --quotas
-
-takes no more calls a second than the API does by default (local/customerprofiles/quotas.py).
+With --quotas it takes no more calls a second than the API does by default (local/customerprofiles/quotas.py). With
+--engine URL it refuses what the policies on that local engine do not allow; otherwise it allows everything.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from types import FrameType
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from local.authorization import EnginePolicies
 from local.customerprofiles.models import CustomerProfilesBackend
 from local.customerprofiles.quotas import Quotas
 from local.registration import register
@@ -45,9 +45,16 @@ def main(arguments: list[str] | None = None) -> None:
     # The only other one with a use is the address at which Docker's containers see this machine.
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
     parser.add_argument("--quotas", action="store_true", help="throttle as the API does by its default quotas")
+    parser.add_argument(
+        "--engine", metavar="URL", help="ask the policies of this local engine (default: allow everything)"
+    )
     options = parser.parse_args(arguments)
     if options.quotas:
         CustomerProfilesBackend.quotas = Quotas()
+    if options.engine:
+        policies = EnginePolicies(options.engine)
+        CustomerProfilesBackend.authorizer = policies
+        CustomerProfilesBackend.resource_policies = policies
     signal.signal(signal.SIGTERM, _exit)
     server = make_stand_in_server(options.port, options.host)
     print(f"http://{options.host}:{server.server_port}", flush=True)

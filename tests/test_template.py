@@ -9,7 +9,6 @@ from fnmatch import fnmatch
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
 from cfnlint.decode import decode
 
@@ -51,7 +50,7 @@ class Provider:
         return self.engine.outputs(self.name)
 
     def aws(self, service: str) -> Any:
-        return boto3.client(service, endpoint_url=self.engine.endpoint_url)  # type: ignore[call-overload]
+        return self.engine.client(service)
 
     def statements(self) -> list[dict[str, Any]]:
         """All that the function's role is allowed."""

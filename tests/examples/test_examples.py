@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
 from cfnlint.decode import cfn_yaml
 
-from local.engine import ACCOUNT, ENVIRONMENTS, PROJECT, Engine, StackEvent
+from local.authorization import EnginePolicies
+from local.customerprofiles.access import ServiceRequest
+from local.engine import ACCOUNT, ENVIRONMENTS, PROJECT, REGION, Engine, StackEvent
 
 pytestmark = pytest.mark.end_to_end
 
 EXAMPLES = PROJECT / "examples"
-SERVICE = {"Service": "profile.amazonaws.com"}
 
 
 class Stack:
@@ -75,7 +75,7 @@ def domain_names(engine: Engine) -> set[str]:
 
 
 def aws(engine: Engine, service: str) -> Any:
-    return boto3.client(service, endpoint_url=engine.endpoint_url)  # type: ignore[call-overload]
+    return engine.client(service)
 
 
 def test_minimal_makes_a_domain(engine: Engine, stack: Stack) -> None:
@@ -104,30 +104,22 @@ def test_identity_resolution_is_set_up_with_the_key_the_queue_and_the_bucket(eng
 def test_identity_resolution_lets_customer_profiles_in_for_its_own_domain_only(engine: Engine, stack: Stack) -> None:
     stack.deploy(source("identity-resolution.yaml"))
 
-    arn = stack.outputs()["DomainArn"]
-    key = aws(engine, "kms").get_key_policy(KeyId=stack.physical_id("Key"), PolicyName="default")["Policy"]
-    queue = aws(engine, "sqs").get_queue_attributes(
-        QueueUrl=stack.outputs()["DeadLetters"], AttributeNames=["Policy", "SqsManagedSseEnabled"]
-    )["Attributes"]
-    bucket = aws(engine, "s3").get_bucket_policy(Bucket=stack.outputs()["Exports"])["Policy"]
-    allowed = {
-        action: statement["Condition"]
-        for policy in (key, queue["Policy"], bucket)
-        for statement in json.loads(policy)["Statement"]
-        if statement["Principal"] == SERVICE
-        for action in listed(statement["Action"])
-    }
-    assert allowed.keys() == {
-        "kms:CreateGrant",
-        "kms:Decrypt",
-        "kms:GenerateDataKey",
-        "sqs:SendMessage",
-        "s3:PutObject",
-    }
-    for action, condition in allowed.items():
-        assert condition["StringEquals"]["aws:SourceAccount"] == ACCOUNT
-        arns = [value for test in condition.values() for value in listed(test.get("aws:SourceArn", []))]
-        assert arns == ([arn, f"{arn}/objects/*"] if action.startswith("kms:") else [arn])
+    outputs, policies = stack.outputs(), EnginePolicies(engine.endpoint_url)
+    key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{stack.physical_id('Key')}"
+    queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{outputs['DeadLetters'].rpartition('/')[2]}"
+    needed = [
+        *(("kms:CreateGrant", key), ("kms:Decrypt", key), ("kms:GenerateDataKey", key)),
+        *(("sqs:SendMessage", queue), ("s3:PutObject", f"arn:aws:s3:::{outputs['Exports']}/matching/1")),
+    ]
+    domain = outputs["DomainArn"]
+    other_domain, other_account = f"{domain}-2", domain.replace(ACCOUNT, "999999999999")
+    for action, resource in needed:
+        assert policies.allow(ServiceRequest(action, resource, domain, ACCOUNT))
+        assert not policies.allow(ServiceRequest(action, resource, other_domain, ACCOUNT))
+        assert not policies.allow(ServiceRequest(action, resource, other_account, "999999999999"))
+        assert not policies.allow(ServiceRequest(action, resource, domain, "999999999999"))
+    for action, resource in [("kms:PutKeyPolicy", key), ("sqs:ReceiveMessage", queue), ("s3:GetObject", needed[-1][1])]:
+        assert not policies.allow(ServiceRequest(action, resource, domain, ACCOUNT))
 
 
 def test_identity_resolution_keeps_queue_and_bucket_encrypted_and_the_bucket_private(
