@@ -19,7 +19,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 
 from handler.outputs import outputs
-from handler.properties import OWN_PROPERTIES, most_tags
+from handler.properties import CONNECT_PREFIX, OWN_PROPERTIES, most_tags
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
@@ -44,7 +44,7 @@ OWN_WORDS = {
 }
 # What somebody who sets a property has to know besides.
 WARNINGS = {
-    "DomainName": "A Connect instance may use only domains whose names begin with `amazon-connect-`. Another name "
+    "DomainName": f"A Connect instance may use only domains whose names begin with `{CONNECT_PREFIX}`. Another name "
     "makes a new, empty domain, and the clean-up after the update deletes the old one with its data, unless "
     "`UpdateReplacePolicy: Retain` keeps it or `DeletionProtection` was deployed before the rename.",
 }

@@ -47,7 +47,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def create_or_update(event: Event, invocation: Invocation) -> Outcome:
     """Make the domain what the template says. Returns its name, the physical id, and its attributes."""
     domains = Domains(_client, invocation.account)
-    desired = with_stack_tags(translate(event.properties, domains.shape), event, domains.shape)
+    desired = with_stack_tags(translate(event.properties, domains.shape, domains.reported_shape), event, domains.shape)
     old = _asked_for_before(event, domains)
 
     def decide(live: Live | None) -> Plan:

@@ -11,6 +11,8 @@ from typing import Any
 Path = tuple[str | int, ...]
 
 _MOST_QUOTED = 64  # characters
+_NEAR = 0.75  # of difflib's ratio: ExpirationDays is near DefaultExpirationDays (0.8), Stats is not near Tags (0.67)
+_SHORTEST_PART = 3  # characters that a name may be recognised by
 
 
 @dataclass(frozen=True)
@@ -41,25 +43,27 @@ def described(raw: Any) -> str:
         return "a list"
     try:
         return quoted(json.dumps(raw)).strip("'")
-    except TypeError:  # nothing that JSON has
+    except TypeError:  # a type that JSON does not have
         return f"a {type(raw).__name__}"
     except ValueError:  # Python writes no whole number of more than some thousand digits
         return "a number far too long"
 
 
 def suggestion(name: Any, known: Iterable[str]) -> str:
-    """The nearest known name, as the end of a message; "" where there is none."""
-    import difflib  # only for somebody's mistake, so not at every cold start
+    """The known name that is near this one, as the end of a message; "" where none is near."""
+    import difflib  # needed for mistakes only, so not at every cold start
 
     typed = name[:_MOST_QUOTED].lower() if isinstance(name, str) else ""
 
     def likeness(candidate: str) -> tuple[float, float]:
-        # The beginning alone too, so that a name which was typed half is found.
         meant = candidate.lower()
-        whole, beginning = (difflib.SequenceMatcher(None, typed, text).ratio() for text in (meant, meant[: len(typed)]))
-        return max(whole, beginning), whole
+        whole = difflib.SequenceMatcher(None, typed, meant).ratio()
+        # The beginning or the end of a long name is enough.
+        is_part = len(typed) >= _SHORTEST_PART and (meant.startswith(typed) or meant.endswith(typed))
+        return max(whole, float(is_part)), whole
 
-    return f"; did you mean {max(known, key=likeness)}?" if known and typed else ""
+    nearest = max(known, key=likeness, default="")
+    return f"; did you mean {nearest}?" if nearest and likeness(nearest)[0] >= _NEAR else ""
 
 
 def _is_plain(step: str | int) -> bool:

@@ -1,7 +1,7 @@
-"""Values along shapes: what CloudFormation sends, made into what a botocore shape asks for.
+"""Values along shapes: what CloudFormation sends is converted into what a botocore shape asks for.
 
-CloudFormation hands every scalar over as a string; the shape says what it becomes. Nothing is guessed, and Python's own
-leniencies (int(" 12 "), 1_000, nan) are errors. Real JSON booleans and numbers are taken too.
+CloudFormation hands every scalar over as a string; the shape says what it becomes. Nothing is guessed, and what Python
+would take beyond that (int(" 12 "), 1_000, nan) is an error. Real JSON booleans and numbers are taken too.
 """
 
 from __future__ import annotations
@@ -14,47 +14,66 @@ from typing import Any
 
 from botocore.model import Shape
 
+from handler import hints
 from handler.problems import Path, Problem, described, quoted, suggestion
 
 INVALID: Any = object()
 
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+INTEGER = re.compile(r"[+-]?[0-9]+")
+DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
 _MOST_DIGITS = 40  # more than any bound of the API has; int() refuses some thousands with an error of its own
-_DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_MOST_PROBLEMS = 100  # that get a suggestion: an answer has room for fewer, and finding the nearest name takes a while
+_UNRESOLVED = (
+    "has arrived as {{resolve:...}}, which CloudFormation has not replaced by the value; "
+    "pass it in as a template parameter of type AWS::SSM::Parameter::Value<String>"
+)
 
 
-class Walk:
-    """Walks a value along a shape, one method for each type of shape; converts it, and collects what is wrong."""
+class Converter:
+    """Converts a value along a shape, one method for each type of shape, and collects what is wrong.
+
+    >>> converter = Converter()
+    >>> converter.convert(Shape("Days", {"type": "integer"}), "30", ("DefaultExpirationDays",))
+    30
+    >>> converter.problems
+    []
+    """
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
 
-    def value(self, shape: Shape, raw: Any, path: Path) -> Any:
+    def convert(self, shape: Shape, raw: Any, path: Path) -> Any:
         """Convert one value; INVALID, with a problem noted, where that can't be.
 
         A type of shape that has no method here (a timestamp, say) is text to CloudFormation, and botocore reads it.
         """
+        if isinstance(raw, str) and "{{resolve:" in raw:
+            return self.wrong(path, _UNRESOLVED)
         convert = getattr(self, f"_{shape.type_name}", self._string)
         return convert(shape, raw, path)
 
-    def structure(self, members: Mapping[str, Shape], required: list[str], raw: Any, path: Path) -> Any:
+    def convert_members(self, members: Mapping[str, Shape], required: list[str], raw: Any, path: Path) -> Any:
         """Convert a map of named members; a member with a problem is left out of what comes back."""
         if not isinstance(raw, Mapping):
-            return self.wrong(path, f"must be a map of properties, not {described(raw)}")
+            return self.wrong(path, f"must be a map of properties, not {described(raw)}{hints.for_map(raw, members)}")
         values = {}
         for name, item in raw.items():
             if name not in members:
-                # No answer has room for a hundred, and finding the nearest name takes a while.
-                nearest = suggestion(name, members) if len(self.problems) < 100 else ""
-                self.wrong((*path, name), f"is not a property here{nearest}")
+                self.wrong((*path, name), self.unknown((*path, name), members))
                 continue
-            value = self.value(members[name], item, (*path, name))
+            value = self.convert(members[name], item, (*path, name))
             if value is not INVALID:
                 values[name] = value
         for name in required:
             if name not in raw:
                 self.wrong((*path, name), "is missing; it is required")
         return values
+
+    def unknown(self, path: Path, members: Mapping[str, Shape]) -> str:
+        """The text of the problem that there is no such member."""
+        nearest = suggestion(path[-1], members) if len(self.problems) < _MOST_PROBLEMS else ""
+        return f"is not a property here{nearest}"
 
     def wrong(self, path: Path, text: str) -> Any:
         """Note a problem; returns INVALID."""
@@ -66,21 +85,21 @@ class Walk:
             return raw
         if shape.is_tagged_union and isinstance(raw, Mapping) and len(raw) != 1:
             self.wrong(path, f"must have exactly one of {', '.join(shape.members)}")
-        return self.structure(shape.members, shape.required_members, raw, path)
+        return self.convert_members(shape.members, shape.required_members, raw, path)
 
     def _list(self, shape: Any, raw: Any, path: Path) -> Any:
         if not isinstance(raw, list):
-            return self.wrong(path, f"must be a list, not {described(raw)}")
+            return self.wrong(path, f"must be a list, not {described(raw)}{hints.for_list(raw)}")
         self._bounded(shape, len(raw), path, "has", " entries")
-        values = [self.value(shape.member, item, (*path, index)) for index, item in enumerate(raw)]
+        values = [self.convert(shape.member, item, (*path, index)) for index, item in enumerate(raw)]
         return [value for value in values if value is not INVALID]
 
     def _map(self, shape: Any, raw: Any, path: Path) -> Any:
         if not isinstance(raw, Mapping):
-            return self.wrong(path, f"must be a map, not {described(raw)}")
+            return self.wrong(path, f"must be a map, not {described(raw)}{hints.for_map(raw)}")
         self._bounded(shape, len(raw), path, "has", " entries")
         values = {
-            self.value(shape.key, key, (*path, key)): self.value(shape.value, item, (*path, key))
+            self.convert(shape.key, key, (*path, key)): self.convert(shape.value, item, (*path, key))
             for key, item in raw.items()
         }
         return {key: value for key, value in values.items() if INVALID not in (key, value)}
@@ -90,21 +109,23 @@ class Walk:
             return raw
         if isinstance(raw, str) and raw.lower() in ("true", "false"):
             return raw.lower() == "true"
-        return self.wrong(path, f"must be true or false, not {described(raw)}")
+        return self.wrong(path, f"must be true or false, not {described(raw)}{hints.for_boolean(raw)}")
 
     def _integer(self, shape: Shape, raw: Any, path: Path) -> Any:
-        if isinstance(raw, str) and _INTEGER.fullmatch(raw) and len(raw) <= _MOST_DIGITS:
+        if isinstance(raw, str) and INTEGER.fullmatch(raw) and len(raw) <= _MOST_DIGITS:
             raw = int(raw)
         if not isinstance(raw, int) or isinstance(raw, bool):
-            return self.wrong(path, f"must be a whole number, not {described(raw)}")
+            hint = hints.for_number(raw, functools.partial(_is_number, INTEGER, shape))
+            return self.wrong(path, f"must be a whole number, not {described(raw)}{hint}")
         return self._bounded(shape, raw, path, "is")
 
     _long = _integer
 
     def _float(self, shape: Shape, raw: Any, path: Path) -> Any:
         is_number = isinstance(raw, (int, float)) and not isinstance(raw, bool)
-        if not is_number and not (isinstance(raw, str) and _DECIMAL.fullmatch(raw)):
-            return self.wrong(path, f"must be a decimal number, not {described(raw)}")
+        if not is_number and not (isinstance(raw, str) and DECIMAL.fullmatch(raw)):
+            hint = hints.for_number(raw, functools.partial(_is_number, DECIMAL, shape))
+            return self.wrong(path, f"must be a decimal number, not {described(raw)}{hint}")
         try:
             number = float(raw)
         except OverflowError:  # a whole number of some hundred digits
@@ -118,18 +139,19 @@ class Walk:
     def _string(self, shape: Shape, raw: Any, path: Path) -> Any:
         if not isinstance(raw, str):
             return self.wrong(path, f"must be text, not {described(raw)}")
-        enum = shape.metadata.get("enum")
+        if allows(shape, raw):
+            return raw
+        hint = hints.for_text(raw, functools.partial(allows, shape))
+        enum, pattern = shape.metadata.get("enum"), shape.metadata.get("pattern")
         if enum and raw not in enum:
-            return self.wrong(path, f"{quoted(raw)} is not one of {', '.join(enum)}{suggestion(raw, enum)}")
-        length = self._bounded(shape, len(raw), path, f"{quoted(raw)} has", " characters")
-        pattern = shape.metadata.get("pattern")
-        if pattern and not _matches(pattern, raw):
-            return self.wrong(path, f"{quoted(raw)} does not match {pattern}")
-        return raw if length is not INVALID else INVALID
+            return self.wrong(path, f"{quoted(raw)} is not one of {', '.join(enum)}{hint or suggestion(raw, enum)}")
+        is_match = not pattern or _matches(pattern, raw)
+        self._bounded(shape, len(raw), path, f"{quoted(raw)} has", " characters", hint if is_match else "")
+        return INVALID if is_match else self.wrong(path, f"{quoted(raw)} does not match {pattern}{hint}")
 
-    def _bounded(self, shape: Shape, number: float, path: Path, has: str, what: str = "") -> Any:
+    def _bounded(self, shape: Shape, number: float, path: Path, has: str, what: str = "", hint: str = "") -> Any:
         """Return the number if the shape's bounds allow it, else note that the value `has` so many of `what`."""
-        least, most = shape.metadata.get("min", -math.inf), shape.metadata.get("max", math.inf)
+        least, most = _bounds(shape)
         if least <= number <= most:
             return number
         if most == math.inf:
@@ -138,7 +160,23 @@ class Walk:
             allowed = f"at most {most} is"
         else:
             allowed = f"{least} to {most} is"
-        return self.wrong(path, f"{has} {described(number)}{what}; {allowed} allowed")
+        return self.wrong(path, f"{has} {described(number)}{what}; {allowed} allowed{hint}")
+
+
+def allows(shape: Shape, text: str) -> bool:
+    """Whether a shape of type string takes this text."""
+    least, most = _bounds(shape)
+    enum, pattern = shape.metadata.get("enum"), shape.metadata.get("pattern")
+    return (not enum or text in enum) and least <= len(text) <= most and (not pattern or _matches(pattern, text))
+
+
+def _is_number(pattern: re.Pattern[str], shape: Shape, text: str) -> bool:
+    least, most = _bounds(shape)
+    return pattern.fullmatch(text) is not None and least <= float(text) <= most
+
+
+def _bounds(shape: Shape) -> tuple[float, float]:
+    return shape.metadata.get("min", -math.inf), shape.metadata.get("max", math.inf)
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
     schema.json        JSON Schema of the resource's properties
     template.json      JSON Schema of a whole template, for editors: it looks at resources of this type only
-    rules/model.json   the part of the model that cfn-lint's rule walks: cfn-lint has a botocore of its own, and what is
+    rules/model.json   the part of the model that cfn-lint's rule needs: cfn-lint has a botocore of its own, and what is
                        right is what the function's botocore says
 
     python -m lint.schema
@@ -27,7 +27,8 @@ from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
 from handler.ownership import OWNERSHIP_KEYS
-from handler.properties import NEEDS, OWN_PROPERTIES
+from handler.properties import NEEDS, OWN_PROPERTIES, most_tags
+from handler.shapes import DECIMAL, INTEGER
 
 FOLDER = Path(__file__).parent
 TYPE_NAME = "Custom::CustomerProfilesDomain"
@@ -54,8 +55,8 @@ _OF_CLOUDFORMATION: dict[str, Shape] = {
 # wants text, a number is as good (`CostCentre: 4711`).
 _SCALARS: dict[str, dict[str, Any]] = {
     "boolean": {"type": ["boolean", "string"], "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$"},
-    "integer": {"type": ["integer", "string"], "pattern": "^[+-]?[0-9]+$"},
-    "number": {"type": ["number", "string"], "pattern": r"^[+-]?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"},
+    "integer": {"type": ["integer", "string"], "pattern": f"^{INTEGER.pattern}$"},
+    "number": {"type": ["number", "string"], "pattern": f"^{DECIMAL.pattern}$"},
     "string": {"type": ["string", "number", "boolean"]},
 }
 _TYPES = {"boolean": "boolean", "integer": "integer", "long": "integer", "float": "number", "double": "number"}
@@ -84,12 +85,15 @@ def main() -> None:
 def generated() -> dict[Path, str]:
     """The content of each file, as it should be."""
     raw = Loader().load_service_model("customer-profiles", "service-2")
-    shape = ServiceModel(raw).operation_model("CreateDomain").input_shape
+    model = ServiceModel(raw)
+    shape = model.operation_model("CreateDomain").input_shape
+    reported = model.operation_model("GetDomain").output_shape
     assert isinstance(shape, StructureShape)
+    assert isinstance(reported, StructureShape)
     contents = {
         FOLDER / "schema.json": resource_schema(shape),
         FOLDER / "template.json": template_schema("schema.json"),
-        FOLDER / "rules" / "model.json": model_of(shape, raw["shapes"]),
+        FOLDER / "rules" / "model.json": model_of(raw["shapes"], input=shape, reported=reported),
     }
     return {path: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for path, content in contents.items()}
 
@@ -126,8 +130,8 @@ def template_schema(resource: str) -> dict[str, Any]:
     }
 
 
-def model_of(shape: Shape, shapes: Mapping[str, Any]) -> dict[str, Any]:
-    """The shape and all that it is made of, as the model has them, without the documentation."""
+def model_of(shapes: Mapping[str, Any], **roots: Shape) -> dict[str, Any]:
+    """The roots and all that they are made of, as the model's shapes have them, without the documentation."""
     found: dict[str, Any] = {}
 
     def without_documentation(value: Any) -> Any:
@@ -143,8 +147,9 @@ def model_of(shape: Shape, shapes: Mapping[str, Any]) -> dict[str, Any]:
             for part in parts:
                 collect(part["shape"])
 
-    collect(shape.name)
-    return {"input": shape.name, "shapes": dict(sorted(found.items()))}
+    for root in roots.values():
+        collect(root.name)
+    return {**{name: root.name for name, root in roots.items()}, "shapes": dict(sorted(found.items()))}
 
 
 def _value(shape: Shape) -> dict[str, Any]:
@@ -192,7 +197,7 @@ def _text(shape: Shape) -> dict[str, Any]:
 
 def _tags(shape: Any) -> dict[str, Any]:
     """Tags as a map, or as the native resource type has them."""
-    most = shape.metadata["max"] - len(OWNERSHIP_KEYS)
+    most = most_tags(shape)
     key = {**_text(shape.key), "not": {"enum": sorted(OWNERSHIP_KEYS)}}
     value = _value(shape.value)
     pair = _structure({"Key": _or_known_when_deployed(key), "Value": value}, ["Key", "Value"])

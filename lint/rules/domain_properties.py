@@ -1,10 +1,14 @@
-"""A rule for cfn-lint that finds what a deployment of Custom::CustomerProfilesDomain would fail for.
+"""Two rules for cfn-lint, for templates with a Custom::CustomerProfilesDomain.
 
     cfn-lint --append-rules lint/rules template.yaml
+    cfn-lint --append-rules lint/rules --include-checks I -- template.yaml
 
-It runs the handler's own translation over the properties, as CloudFormation would hand them over: scalars as text,
-conditions played through. What nobody knows before the deployment (Ref, Fn::Sub, dynamic references, ...) is left
-alone. It needs this repository and cfn-lint, nothing else; it may be run from anywhere.
+E9365 finds what a deployment would fail for. I9365, which cfn-lint runs only if asked for informational rules, finds
+what is allowed but probably not meant, such as a name that no Connect instance can use.
+
+They run the handler's own translation over the properties, as CloudFormation would hand them over: scalars as text,
+each way in which conditions can turn out. What is known only at the deployment (Ref, Fn::Sub, dynamic references, ...)
+is left alone. They need this repository and cfn-lint, nothing else, and may be run from anywhere.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from __future__ import annotations
 import datetime
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path as File
 from typing import Any
 
@@ -23,13 +27,19 @@ from cfnlint.template import Template
 _ROOT = str(File(__file__).resolve().parents[2])
 sys.path.insert(0, _ROOT)  # cfn-lint loads a rule by its file's name, wherever it is
 try:
+    from handler import advice
     from handler.problems import Path, Problem
-    from handler.properties import InvalidPropertiesError, translate
+    from handler.properties import IGNORED, InvalidPropertiesError, translate, translate_leniently
 finally:
     sys.path.remove(_ROOT)
 
 _TYPE = "Custom::CustomerProfilesDomain"
 _NOTHING: Any = object()  # what { Ref: AWS::NoValue } stands for
+# https://github.com/mixja/cfn-lambda-handler/issues/4: a custom resource gets the reference itself.
+_DYNAMIC = (
+    "a dynamic reference may reach a custom resource as it is written, and is refused then; "
+    "pass the value in as a template parameter of type AWS::SSM::Parameter::Value<String>"
+)
 
 Place = list[Any]  # the steps from the template's root to a value
 
@@ -44,34 +54,64 @@ class DomainProperties(CloudFormationLintRule):  # type: ignore[misc]  # cfn-lin
 
     def __init__(self) -> None:
         super().__init__()
-        # The model that the function was pinned to, not that of the botocore which cfn-lint happens to have.
-        model = json.loads(File(__file__).with_name("model.json").read_text(encoding="utf-8"))
-        self._shape: Any = ShapeResolver(model["shapes"]).get_shape_by_name(model["input"])
+        self._shape, self._reported = _shapes()
 
     def match(self, cfn: Template) -> list[RuleMatch]:
         """One match for each problem of each such resource, at its place in the template."""
-        return [
-            RuleMatch(place, text)
-            for logical_id, resource in cfn.get_resources(_TYPE).items()
-            for place, text in self._mistakes(cfn, resource, ["Resources", logical_id])
-        ]
+        return _matches(cfn, self._problems)
 
-    def _mistakes(self, cfn: Template, resource: Mapping[str, Any], place: Place) -> Iterator[tuple[Place, str]]:
-        seen: list[tuple[Place, str]] = []
-        for conditions in _scenarios(cfn, resource):
-            handed_over = HandedOver(resource.get("Properties", {}), conditions, [*place, "Properties"])
-            for problem in self._problems(handed_over.properties):
-                mistake = (handed_over.place(problem.path), handed_over.explained(problem))
-                if not handed_over.may_be_right(problem) and mistake not in seen:
-                    seen.append(mistake)
-                    yield mistake
-
-    def _problems(self, properties: Any) -> list[Problem]:
+    def _problems(self, handed_over: HandedOver) -> list[Problem]:
         try:
-            translate(properties, self._shape)
+            translate(handed_over.properties, self._shape, self._reported)
         except InvalidPropertiesError as error:
-            return error.problems
+            return handed_over.certain(error.problems)
         return []
+
+
+class DomainAdvice(CloudFormationLintRule):  # type: ignore[misc]
+    """Finds properties of a Custom::CustomerProfilesDomain that are allowed but probably not meant."""
+
+    id = "I9365"
+    shortdesc = "Advice on the properties of Custom::CustomerProfilesDomain"
+    description = "Some properties that the API takes are probably not what was meant"
+    tags = ["resources", "customer-profiles"]  # noqa: RUF012
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shape, _ = _shapes()
+
+    def match(self, cfn: Template) -> list[RuleMatch]:
+        """One match for each piece of advice on each such resource, at its place in the template."""
+        return _matches(cfn, self._advice)
+
+    def _advice(self, handed_over: HandedOver) -> list[Problem]:
+        found = advice.find(translate_leniently(handed_over.properties, self._shape))
+        dynamic = [path for path in handed_over.dynamic if not IGNORED.intersection(path[:1])]
+        return handed_over.certain(found) + [Problem(path, _DYNAMIC) for path in dynamic]
+
+
+def _shapes() -> tuple[Any, Any]:
+    """The input shape of CreateDomain and the output shape of GetDomain.
+
+    They are from the model that the function was pinned to, not from the botocore that cfn-lint happens to have.
+    """
+    model = json.loads(File(__file__).with_name("model.json").read_text(encoding="utf-8"))
+    resolver = ShapeResolver(model["shapes"])
+    return resolver.get_shape_by_name(model["input"]), resolver.get_shape_by_name(model["reported"])
+
+
+def _matches(cfn: Template, find: Callable[[HandedOver], list[Problem]]) -> list[RuleMatch]:
+    """Each thing found in any resource of the type, once for all ways in which conditions can turn out."""
+    matches: list[RuleMatch] = []
+    for logical_id, resource in cfn.get_resources(_TYPE).items():
+        for conditions in _scenarios(cfn, resource):
+            place = ["Resources", logical_id, "Properties"]
+            handed_over = HandedOver(resource.get("Properties", {}), conditions, place)
+            for problem in find(handed_over):
+                match = RuleMatch(handed_over.place(problem.path), handed_over.explained(problem))
+                if match not in matches:
+                    matches.append(match)
+    return matches
 
 
 class HandedOver:
@@ -87,6 +127,7 @@ class HandedOver:
         self._may_have_others: set[Path] = set()  # lists and maps with more or fewer entries than can be seen
         self._present: set[Path] = set()
         self._numbers: dict[Path, str] = {}
+        self.dynamic: list[Path] = []  # where dynamic references are
         self.properties = self._value(properties, (), place)
 
     def place(self, path: Path) -> Place:
@@ -97,13 +138,16 @@ class HandedOver:
     def explained(self, problem: Problem) -> str:
         """The problem as the function would word it; with a hint if YAML's reader has made a number of a text."""
         number = self._numbers.get(problem.path)
-        if number is not None and problem.text.startswith(f"'{number}'"):  # 12:30 without quotes is 750
+        is_about_it = number is not None and problem.text.startswith(f"'{number}'")
+        if is_about_it and "YAML" not in problem.text:  # 0123 without quotes is 83
             return f"{problem} (YAML takes it for a number; write it in quotes)"
         return str(problem)
 
-    def may_be_right(self, problem: Problem) -> bool:
-        """Whether the problem may be gone once the template is deployed."""
-        path = problem.path
+    def certain(self, problems: list[Problem]) -> list[Problem]:
+        """The problems that will still be there once the template is deployed, whatever the deployment adds."""
+        return [problem for problem in problems if not self._may_be_right(problem.path)]
+
+    def _may_be_right(self, path: Path) -> bool:
         is_missing = path not in self._present
         return (
             any(path[:length] in self._unknown for length in range(len(path) + 1))
@@ -120,7 +164,11 @@ class HandedOver:
         if function == "Ref" and argument == "AWS::NoValue":
             return _NOTHING
         self._present.add(path)
-        if function or (isinstance(node, str) and "{{resolve:" in node) or isinstance(node, datetime.datetime):
+        if isinstance(node, str) and "{{resolve:" in node:
+            self.dynamic.append(path)
+            self._unknown.add(path)
+            return None
+        if function or isinstance(node, datetime.datetime):
             self._unknown.add(path)
             if function == "Fn::If":  # of which one branch may be AWS::NoValue
                 self._may_have_others.add(path[:-1])

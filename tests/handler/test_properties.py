@@ -103,7 +103,13 @@ def test_what_is_right_beside_a_mistake_survives_for_the_comparison_with_the_old
 @pytest.mark.parametrize(
     ("changes", "lines"),
     [
-        ({"DomainName": "customers\n"}, [r"DomainName: 'customers\n' does not match ^[a-zA-Z0-9_-]+$"]),
+        (
+            {"DomainName": "customers\n"},
+            [
+                r"DomainName: 'customers\n' does not match ^[a-zA-Z0-9_-]+$; "
+                "there are spaces or line breaks around it: write 'customers'"
+            ],
+        ),
         ({"DomainName": "{}"}, ["DomainName: '{}' does not match ^[a-zA-Z0-9_-]+$"]),
         (
             {"DomainName": "%s{0} {name}" * 9},
@@ -112,7 +118,10 @@ def test_what_is_right_beside_a_mistake_survives_for_the_comparison_with_the_old
                 "DomainName: '" + ("%s{0} {name}" * 9)[:64] + "…' does not match ^[a-zA-Z0-9_-]+$",
             ],
         ),
-        ({"DefaultExpirationDays": "30 days"}, ["DefaultExpirationDays: must be a whole number, not '30 days'"]),
+        (
+            {"DefaultExpirationDays": "30 days"},
+            ["DefaultExpirationDays: must be a whole number, not '30 days'; write 30"],
+        ),
         ({"DefaultExpirationDays": "1099"}, ["DefaultExpirationDays: is 1099; 1 to 1098 is allowed"]),
         (
             {"ExpirationDays": "30"},
@@ -126,11 +135,11 @@ def test_what_is_right_beside_a_mistake_survives_for_the_comparison_with_the_old
             ],
         ),
         ({"Matching": ["Enabled"]}, ["Matching: must be a map of properties, not a list"]),
-        ({"Matching": "true"}, ["Matching: must be a map of properties, not 'true'"]),
+        ({"Matching": "true"}, ["Matching: must be a map of properties, not 'true'; write Enabled: true inside it"]),
         (
             {"Matching": {"Enabled": "yes", "JobSchedule": {"DayOfTheWeek": "Sun", "Time": "24:00"}}},
             [
-                "Matching.Enabled: must be true or false, not 'yes'",
+                "Matching.Enabled: must be true or false, not 'yes'; write true",
                 "Matching.JobSchedule.DayOfTheWeek: 'Sun' is not one of SUNDAY, MONDAY, TUESDAY, WEDNESDAY, THURSDAY, "
                 "FRIDAY, SATURDAY; did you mean SUNDAY?",
                 "Matching.JobSchedule.Time: '24:00' does not match ^([0-9]|0[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$",
@@ -150,7 +159,8 @@ def test_what_is_right_beside_a_mistake_survives_for_the_comparison_with_the_old
             [
                 "Matching.AutoMerging.Consolidation.MatchingAttributesList[0][1]: '' has 0 characters; "
                 "1 to 255 is allowed",
-                "Matching.AutoMerging.Consolidation.MatchingAttributesList[1]: must be a list, not 'Phone'",
+                "Matching.AutoMerging.Consolidation.MatchingAttributesList[1]: must be a list, not 'Phone'; "
+                "write [Phone]",
                 "Matching.AutoMerging.MinAllowedConfidenceScoreForMerging: must be a finite number, not '1e999'",
             ],
         ),
@@ -160,8 +170,8 @@ def test_what_is_right_beside_a_mistake_survives_for_the_comparison_with_the_old
                 "RuleBasedMatching.ConflictResolution.SourceName: is missing; ConflictResolvingModel: SOURCE needs it",
             ],
         ),
-        ({"AdoptExisting": "yes"}, ["AdoptExisting: must be true or false, not 'yes'"]),
-        ({"DeletionProtection": 1}, ["DeletionProtection: must be true or false, not 1"]),
+        ({"AdoptExisting": "yes"}, ["AdoptExisting: must be true or false, not 'yes'; write true"]),
+        ({"DeletionProtection": 1}, ["DeletionProtection: must be true or false, not 1; write true"]),
         ({"Adoptexisting": "true"}, ["Adoptexisting: is not a property here; did you mean AdoptExisting?"]),
         ({"DataStore": None}, ["DataStore: must be a map of properties, not null"]),
     ],
@@ -254,11 +264,14 @@ def test_the_limit_of_tags_is_the_one_that_the_user_has(form: Any) -> None:
     ]
 
 
-@pytest.mark.parametrize("key", sorted(OWNERSHIP_KEYS))
+@pytest.mark.parametrize("key", [*sorted(OWNERSHIP_KEYS), f"{STACK_ID}.1", f"{REQUEST_ID}.12"])
 def test_the_resource_s_own_tags_can_not_be_set(key: str) -> None:
     what = "is a tag that the resource keeps for itself; choose another key"
     assert problems_of({**LEAST, "Tags": {key: "x"}}) == [f"Tags.{key}: {what}"]
     assert problems_of({**LEAST, "Tags": as_native_tags({"a": "b", key: "x"})}) == [f"Tags[1].Key: {what}"]
+
+
+KEPT_BY_AWS = "; AWS keeps keys that begin with aws: for itself: write 'owner'"
 
 
 @pytest.mark.parametrize(
@@ -268,10 +281,10 @@ def test_the_resource_s_own_tags_can_not_be_set(key: str) -> None:
             [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}, {"Key": "a", "Value": "1"}],
             ["Tags[2].Key: names the tag 'a' a second time"],
         ),
-        ({"aws:owner": "x"}, ["Tags.aws:owner: 'aws:owner' does not match ^(?!aws:)[a-zA-Z+-=._:/]+$"]),
+        ({"aws:owner": "x"}, ["Tags.aws:owner: 'aws:owner' does not match ^(?!aws:)[a-zA-Z+-=._:/]+$" + KEPT_BY_AWS]),
         (
             [{"Key": "aws:owner", "Value": "x"}],
-            ["Tags[0].Key: 'aws:owner' does not match ^(?!aws:)[a-zA-Z+-=._:/]+$"],
+            ["Tags[0].Key: 'aws:owner' does not match ^(?!aws:)[a-zA-Z+-=._:/]+$" + KEPT_BY_AWS],
         ),
         ({"two words": "x"}, ["Tags['two words']: 'two words' does not match ^(?!aws:)[a-zA-Z+-=._:/]+$"]),
         ({"a": 1}, ["Tags.a: must be text, not 1"]),
@@ -290,7 +303,7 @@ def test_the_resource_s_own_tags_can_not_be_set(key: str) -> None:
         ),
         (
             [{"Key": "a", "Value": "b", "PropagateAtLaunch": "true"}],
-            ["Tags[0].PropagateAtLaunch: is not a property here; did you mean Value?"],
+            ["Tags[0].PropagateAtLaunch: is not a property here"],
         ),
         (["a=b"], ["Tags[0]: must be a map of properties, not 'a=b'"]),
         ("a=b", ["Tags: must be a map of tags, or a list of Key and Value, not 'a=b'"]),

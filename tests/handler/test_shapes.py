@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.problems import Problem
-from handler.shapes import INVALID, Walk
+from handler.shapes import INVALID, Converter
 from tests.handler.strategies import api_values, as_cloudformation_writes, json_values, service_model
 
 SHAPES: dict[str, Any] = {
@@ -68,28 +68,29 @@ TAKEN: list[tuple[str, Any, Any]] = [
     ("Anything", {"a": ["1", None]}, {"a": ["1", None]}),
 ]
 
+EMPTY = "; an empty text is a value, too: to leave an optional property out, use AWS::NoValue"
 REFUSED: list[tuple[str, Any, str]] = [
-    ("Boolean", "yes", "must be true or false, not 'yes'"),
-    ("Boolean", "1", "must be true or false, not '1'"),
-    ("Boolean", 1, "must be true or false, not 1"),
-    ("Boolean", "", "must be true or false, not ''"),
-    ("Boolean", " true", "must be true or false, not ' true'"),
-    ("Boolean", "true\n", r"must be true or false, not 'true\n'"),
+    ("Boolean", "yes", "must be true or false, not 'yes'; write true"),
+    ("Boolean", "1", "must be true or false, not '1'; write true"),
+    ("Boolean", 1, "must be true or false, not 1; write true"),
+    ("Boolean", "", "must be true or false, not ''" + EMPTY),
+    ("Boolean", " true", "must be true or false, not ' true'; write true"),
+    ("Boolean", "true\n", r"must be true or false, not 'true\n'; write true"),
     ("Boolean", None, "must be true or false, not null"),
     ("Boolean", ["true"], "must be true or false, not a list"),
-    ("Integer", " 12 ", "must be a whole number, not ' 12 '"),
-    ("Integer", "12\n", r"must be a whole number, not '12\n'"),
-    ("Integer", "1_000", "must be a whole number, not '1_000'"),
+    ("Integer", " 12 ", "must be a whole number, not ' 12 '; write 12"),
+    ("Integer", "12\n", r"must be a whole number, not '12\n'; write 12"),
+    ("Integer", "1_000", "must be a whole number, not '1_000'; write 1000"),
     ("Integer", "١٢", "must be a whole number, not '١٢'"),
     ("Integer", "１２", "must be a whole number, not '１２'"),  # noqa: RUF001
     ("Integer", "²", "must be a whole number, not '²'"),
     ("Integer", "3.5", "must be a whole number, not '3.5'"),
     ("Integer", "1e3", "must be a whole number, not '1e3'"),
     ("Integer", "0x1F", "must be a whole number, not '0x1F'"),
-    ("Integer", "", "must be a whole number, not ''"),
+    ("Integer", "", "must be a whole number, not ''" + EMPTY),
     ("Integer", "+", "must be a whole number, not '+'"),
     ("Integer", 3.5, "must be a whole number, not 3.5"),
-    ("Integer", 3.0, "must be a whole number, not 3.0"),
+    ("Integer", 3.0, "must be a whole number, not 3.0; write 3"),
     ("Integer", True, "must be a whole number, not true"),
     ("Integer", {"a": 1}, "must be a whole number, not a map"),
     ("Days", "0", "is 0; 1 to 1098 is allowed"),
@@ -102,8 +103,8 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("Float", float("nan"), "must be a finite number, not NaN"),
     ("Float", "1e999", "must be a finite number, not '1e999'"),
     ("Float", 10**400, "must be a finite number, not 1" + "0" * 63 + "…"),
-    ("Float", "0,5", "must be a decimal number, not '0,5'"),
-    ("Float", "1_0.5", "must be a decimal number, not '1_0.5'"),
+    ("Float", "0,5", "must be a decimal number, not '0,5'; write 0.5"),
+    ("Float", "1_0.5", "must be a decimal number, not '1_0.5'; write 10.5"),
     ("Float", "\u0660.\u0665", "must be a decimal number, not '\u0660.\u0665'"),
     ("Float", ".", "must be a decimal number, not '.'"),
     ("Float", True, "must be a decimal number, not true"),
@@ -112,14 +113,22 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("String", True, "must be text, not true"),
     ("String", None, "must be text, not null"),
     ("AtLeastTwo", "a", "'a' has 1 characters; at least 2 is allowed"),
-    ("Name", "ab\n", r"'ab\n' does not match ^[a-z]+$"),
+    ("Name", "ab\n", r"'ab\n' does not match ^[a-z]+$; there are spaces or line breaks around it: write 'ab'"),
     ("Unanchored", "12ab", "'12ab' does not match [a-z]+|[0-9]+"),
     ("Arn", "an arn:aws:profile", "'an arn:aws:profile' does not match ^arn:[a-z]+:profile"),
     ("Word", "größe", r"'größe' does not match ^\w+$"),
     ("Day", "Monday", "'Monday' is not one of MONDAY, TUESDAY; did you mean MONDAY?"),
-    ("Day", "MONDAY\n", r"'MONDAY\n' is not one of MONDAY, TUESDAY; did you mean MONDAY?"),
-    ("Names", {"0": "ab"}, "must be a list, not a map"),
-    ("Names", "ab,cd", "must be a list, not 'ab,cd'"),
+    (
+        "Day",
+        "MONDAY\n",
+        r"'MONDAY\n' is not one of MONDAY, TUESDAY; there are spaces or line breaks around it: write 'MONDAY'",
+    ),
+    ("Names", {"0": "ab"}, "must be a list, not a map; put the map into a list, in YAML with a dash in front of it"),
+    (
+        "Names",
+        "ab,cd",
+        "must be a list, not 'ab,cd'; use !Split [\",\", ...], or a parameter of type CommaDelimitedList",
+    ),
     ("Names", [], "has 0 entries; 1 to 2 is allowed"),
     ("Names", ["ab", "cd", "ef"], "has 3 entries; 1 to 2 is allowed"),
     ("Scores", ["ab"], "must be a map, not a list"),
@@ -134,25 +143,25 @@ def shape_named(name: str) -> Shape:
     return ShapeResolver(SHAPES).get_shape_by_name(name)
 
 
-def walked(shape: Shape, raw: Any) -> tuple[Any, list[Problem]]:
-    walk = Walk()
-    return walk.value(shape, raw, ()), walk.problems
+def convert(shape: Shape, raw: Any) -> tuple[Any, list[Problem]]:
+    converter = Converter()
+    return converter.convert(shape, raw, ()), converter.problems
 
 
 @pytest.mark.parametrize(("shape", "raw", "value"), TAKEN)
 def test_a_value_becomes_what_its_shape_says(shape: str, raw: Any, value: Any) -> None:
-    converted, problems = walked(shape_named(shape), raw)
+    converted, problems = convert(shape_named(shape), raw)
     assert problems == []
     assert (type(converted), converted) == (type(value), value)
 
 
 @pytest.mark.parametrize(("shape", "raw", "text"), REFUSED, ids=lambda case: case if isinstance(case, str) else "")
 def test_a_value_that_would_have_to_be_guessed_is_refused(shape: str, raw: Any, text: str) -> None:
-    assert [problem.text for problem in walked(shape_named(shape), raw)[1]] == [text]
+    assert [problem.text for problem in convert(shape_named(shape), raw)[1]] == [text]
 
 
 def test_a_text_with_two_mistakes_has_both_named() -> None:
-    converted, problems = walked(shape_named("Name"), "ABCDE")
+    converted, problems = convert(shape_named("Name"), "ABCDE")
     assert converted is INVALID
     assert [problem.text for problem in problems] == [
         "'ABCDE' has 5 characters; 2 to 4 is allowed",
@@ -161,8 +170,8 @@ def test_a_text_with_two_mistakes_has_both_named() -> None:
 
 
 def test_what_is_right_beside_a_mistake_is_kept() -> None:
-    assert walked(shape_named("Names"), ["ab", "A"])[0] == ["ab"]
-    assert walked(shape_named("Scores"), {"ab": "0.5", "cd": "x", "E": "1"})[0] == {"ab": 0.5}
+    assert convert(shape_named("Names"), ["ab", "A"])[0] == ["ab"]
+    assert convert(shape_named("Scores"), {"ab": "0.5", "cd": "x", "E": "1"})[0] == {"ab": 0.5}
 
 
 @given(st.data())
@@ -171,12 +180,12 @@ def test_a_request_of_any_operation_written_as_strings_translates_back_to_itself
     shape = service_model().operation_model(operation).input_shape
     assert shape is not None
     request = data.draw(api_values(shape))
-    assert walked(shape, data.draw(as_cloudformation_writes(request))) == (request, [])
+    assert convert(shape, data.draw(as_cloudformation_writes(request))) == (request, [])
 
 
 @given(st.sampled_from(list(SHAPES)), json_values)
-def test_no_value_makes_the_walk_raise(shape: str, raw: Any) -> None:
-    converted, problems = walked(shape_named(shape), raw)
+def test_no_value_makes_the_conversion_raise(shape: str, raw: Any) -> None:
+    converted, problems = convert(shape_named(shape), raw)
     assert converted is not INVALID or problems
     for problem in problems:
         assert "\n" not in str(problem)
@@ -188,7 +197,7 @@ def test_no_value_makes_the_walk_raise(shape: str, raw: Any) -> None:
     "raw", [10**5000, b"bytes", ("a", 1), {1, 2}, object(), 1j], ids=lambda raw: type(raw).__name__
 )
 @pytest.mark.parametrize("shape", list(SHAPES))
-def test_no_value_that_json_does_not_have_makes_the_walk_raise(shape: str, raw: Any) -> None:
+def test_no_value_that_json_does_not_have_makes_the_conversion_raise(shape: str, raw: Any) -> None:
     for value in (raw, [raw], {"ab": raw}):
-        for problem in walked(shape_named(shape), value)[1]:
+        for problem in convert(shape_named(shape), value)[1]:
             assert str(problem)

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.properties import InvalidPropertiesError, translate
-from lint.rules.domain_properties import DomainProperties, as_text
+from lint.rules.domain_properties import DomainAdvice, DomainProperties, as_text
 from tests.handler.strategies import (
     Mistake,
     as_cloudformation_writes,
@@ -28,11 +28,14 @@ from tests.handler.strategies import (
     domains,
     json_values,
     mistakes,
+    service_model,
 )
 
 ROOT = Path(__file__).parents[2]
 RULE = "E9365"
+ADVICE = "I9365"
 SHAPE = create_domain_shape()
+REPORTED: Any = service_model().operation_model("GetDomain").output_shape
 
 # A mark in a template's line: the rule has to report exactly this there. In front of each template is the head below.
 MARK = "  # <- "
@@ -108,7 +111,7 @@ TEMPLATES = {
       ServiceToken: !ImportValue provider-ServiceToken
       DomainName: not a name  # <- DomainName: 'not a name' does not match ^[a-zA-Z0-9_-]+$
       DefaultExpirationDays: 30.5  # <- DefaultExpirationDays: must be a whole number, not '30.5'
-      AdoptExisting: 1  # <- AdoptExisting: must be true or false, not '1'
+      AdoptExisting: 1  # <- AdoptExisting: must be true or false, not '1'; write true
       DataStorage:  # <- DataStorage: is not a property here; did you mean DataStore?
         Enabled: true
       Matching:  # <- Matching.Enabled: is missing; it is required
@@ -116,7 +119,7 @@ TEMPLATES = {
           DayOfTheWeek: Friday  # <- Matching.JobSchedule.DayOfTheWeek: 'Friday' is not one of SUNDAY, MONDAY, \
 TUESDAY, WEDNESDAY, THURSDAY, FRIDAY, SATURDAY; did you mean FRIDAY?
           Time: 12:30  # <- Matching.JobSchedule.Time: '750' does not match \
-^([0-9]|0[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$ (YAML takes it for a number; write it in quotes)
+^([0-9]|0[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$; YAML reads 12:30 without quotes as the number 750: write '12:30'
         AutoMerging:
           Enabled: perhaps  # <- Matching.AutoMerging.Enabled: must be true or false, not 'perhaps'
           MinAllowedConfidenceScoreForMerging: 1.5  # <- Matching.AutoMerging.MinAllowedConfidenceScoreForMerging: \
@@ -130,7 +133,7 @@ ConflictResolvingModel: SOURCE needs it
                 - ""  # <- Matching.AutoMerging.Consolidation.MatchingAttributesList[0][1]: '' has 0 characters; \
 1 to 255 is allowed
               - LastName  # <- Matching.AutoMerging.Consolidation.MatchingAttributesList[1]: must be a list, not \
-'LastName'
+'LastName'; write [LastName]
       Tags:
         - Key: team
           Value: data
@@ -201,10 +204,10 @@ Transform: AWS::Serverless-2016-10-31
 }
 
 
-def run_cfn_lint(program: Path, templates: list[Path], cwd: Path, rules: Path) -> list[dict[str, Any]]:
+def run_cfn_lint(program: Path, templates: list[Path], cwd: Path, rules: Path, *more: str) -> list[dict[str, Any]]:
     """What the real cfn-lint reports, run in a folder of its own with nothing of ours in its environment."""
     done = subprocess.run(
-        [program, "--append-rules", rules, "--format", "json", "--", *templates],
+        [program, "--append-rules", rules, "--format", "json", *more, "--", *templates],
         cwd=cwd,
         env={"PATH": os.environ["PATH"], "HOME": str(cwd), "AWS_DEFAULT_REGION": "eu-west-1"},
         capture_output=True,
@@ -280,13 +283,15 @@ def test_the_rule_works_in_a_checkout_alone_with_another_botocore(
 # The rule in this process, over any template
 
 
-def problems_of(properties: Any, **resource: Any) -> list[tuple[list[Any], str]]:
+def problems_of(
+    properties: Any, rule: type[DomainProperties | DomainAdvice] = DomainProperties, **resource: Any
+) -> list[tuple[list[Any], str]]:
     """The rule's matches for a resource: the path within its properties, the text."""
     template: dict[str, Any] = {
         "Conditions": {"IsTest": {"Fn::Equals": [{"Ref": "AWS::Region"}, "eu-west-1"]}},
         "Resources": {"Domain": {"Type": "Custom::CustomerProfilesDomain", "Properties": properties, **resource}},
     }
-    matches = DomainProperties().match(Template("template.yaml", template))
+    matches = rule().match(Template("template.yaml", template))
     assert all(match.path[:3] == ["Resources", "Domain", "Properties"] for match in matches)
     return [(match.path[3:], match.message) for match in matches]
 
@@ -362,6 +367,58 @@ def test_what_a_function_may_bring_or_take_away_is_reckoned_with(properties: Any
     assert [place for place, _ in problems_of(properties)] == expected
 
 
+CONNECT_ADVICE = (
+    "DomainName: 'customers' can't be used by a Connect instance: its domain's name has to begin with "
+    "amazon-connect-, and another name later means another domain"
+)
+DYNAMIC_ADVICE = (
+    "a dynamic reference may reach a custom resource as it is written, and is refused then; "
+    "pass the value in as a template parameter of type AWS::SSM::Parameter::Value<String>"
+)
+
+
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        (LEAST, [(["DomainName"], CONNECT_ADVICE)]),
+        (LEAST | {"DomainName": "amazon-connect-customers"}, []),
+        # What is not written as a name may have the prefix, and what is no name is a problem already.
+        (LEAST | {"DomainName": {"Fn::Sub": "${Prefix}-customers"}}, []),
+        (LEAST | {"DomainName": {"Ref": "Name"}}, []),
+        (LEAST | {"DomainName": "not a name"}, []),
+        # In one branch of a condition.
+        (
+            LEAST | {"DomainName": {"Fn::If": ["IsTest", "customers", "amazon-connect-customers"]}},
+            [(["DomainName", "Fn::If", 1], CONNECT_ADVICE)],
+        ),
+        # A reference that the function may get as it is, but not one that CloudFormation itself needs.
+        (
+            {
+                "ServiceToken": "{{resolve:ssm:token}}",
+                "DomainName": "{{resolve:ssm:name}}",
+                "DefaultExpirationDays": 366,
+                "Tags": {"team": "{{resolve:ssm:team}}"},
+            },
+            [(["DomainName"], f"DomainName: {DYNAMIC_ADVICE}"), (["Tags", "team"], f"Tags.team: {DYNAMIC_ADVICE}")],
+        ),
+        ("{{resolve:ssm:everything}}", [([], f"Properties: {DYNAMIC_ADVICE}")]),
+    ],
+)
+def test_advice_is_given_on_what_is_written_and_on_nothing_else(properties: Any, expected: Any) -> None:
+    assert problems_of(properties, DomainAdvice) == expected
+
+
+def test_advice_is_informational_and_given_only_when_asked_for(template_files: dict[str, Path], tmp_path: Path) -> None:
+    program, path = Path(sys.executable).with_name("cfn-lint"), template_files["a template for SAM"]
+    asked, not_asked = (
+        run_cfn_lint(program, [path], tmp_path, ROOT / "lint/rules", *more) for more in (["--include-checks", "I"], [])
+    )
+    (match,) = (match for match in asked if match["Rule"]["Id"] == ADVICE)
+    assert (match["Level"], match["Message"]) == ("Informational", CONNECT_ADVICE)
+    assert "DomainName" in path.read_text().splitlines()[match["Location"]["Start"]["LineNumber"] - 1]
+    assert not [match for match in not_asked if match["Rule"]["Id"] == ADVICE]
+
+
 @given(domains(), st.data(), st.booleans())
 @settings(max_examples=50)
 def test_nothing_is_reported_for_a_valid_template(request: Any, data: st.DataObject, native_tags: bool) -> None:
@@ -377,7 +434,7 @@ def test_nothing_is_reported_for_a_valid_template(request: Any, data: st.DataObj
 @given(mistakes().filter(lambda mistake: not has_functions(mistake.properties)), st.data())
 def test_a_mistake_is_reported_as_the_function_would(mistake: Mistake, data: st.DataObject) -> None:
     try:
-        translate(as_text_all(mistake.properties), SHAPE)
+        translate(as_text_all(mistake.properties), SHAPE, REPORTED)
         expected = []  # written as text it is none: a number for a text, say
     except InvalidPropertiesError as error:
         expected = [(list(problem.path), str(problem)) for problem in error.problems]
@@ -410,6 +467,7 @@ odd_nodes = st.recursive(
 def test_no_template_makes_the_rule_raise(properties: Any, condition: Any) -> None:
     problems_of(properties)
     problems_of(properties, Condition=condition)
+    problems_of(properties, DomainAdvice)
 
 
 @given(mistakes())
