@@ -77,7 +77,12 @@ def build(folder: Path, interpreter: Interpreter, sam: Path) -> list[Contender]:
 
 def build_project(artifact: Path, interpreter: Interpreter) -> Contender:
     """Build this project's function, by the recipe that `sam build` follows."""
-    target = ["build-Function", f"ARTIFACTS_DIR={artifact}", f"PYTHON={interpreter.path}"]
+    target = [
+        "build-Function",
+        f"ARTIFACTS_DIR={artifact}",
+        f"PYTHON={interpreter.path}",
+        f"COMPILE_FOR={interpreter.path}",
+    ]
     _run(["make", "--silent", "--directory", str(PROJECT / "handler"), *target])
     return Contender("this project", artifact, "handler.app.lambda_handler")
 

@@ -32,37 +32,20 @@ OPERATIONS = {
     "cloudformation": ("DescribeStackResource", "DescribeStacks"),
 }
 
-# Folders that nothing here imports, most of what the libraries weigh. tests/artifact runs every event without them.
+# Folders that nothing here imports, more than half of what the libraries weigh. No file of a library is changed, so an
+# import of what is missing fails with its name. tests/artifact runs every event without them.
 UNUSED = (
     "bin",
     "aws_lambda_powertools/event_handler",
     "aws_lambda_powertools/utilities/[!j]*",  # all but jmespath_utils
     "boto3/data",
-    "boto3/docs",
     "boto3/dynamodb",
     "boto3/ec2",
     "boto3/examples",
-    "boto3/resources",
     "boto3/s3",
     "dateutil/zoneinfo",
-    "s3transfer",
     "urllib3/contrib",
 )
-
-# Modules that are imported for the sake of what is never called here: the dearest of them, by less. In milliseconds of
-# a cold start of 230:
-STAND_INS = {
-    # 15, for multiprocessing: boto3 wants this one name for clients of S3.
-    "s3transfer/__init__.py": "",
-    "s3transfer/manager.py": "class TransferConfig:\n    pass\n",
-    # 7, for importlib.metadata: functions that switch HTTP/2 on.
-    "urllib3/http2/__init__.py": "",
-    # 3, for itself: what makes boto3's resources, which are more than the client that is used.
-    "boto3/resources/__init__.py": "",
-    "boto3/resources/factory.py": "class ResourceFactory:\n    def __init__(self, emitter):\n        pass\n",
-    # 4, for html.parser: a parser of the model's documentation, which is cut out.
-    "botocore/docs/bcdoc/docstringparser.py": "class DocStringParser:\n    pass\n",
-}
 
 
 class BuildError(Exception):
@@ -75,7 +58,8 @@ def main(artifact: Path) -> None:
     shutil.copytree(HERE, artifact / "handler", ignore=lambda _, names: [n for n in names if not is_module(n)])
     leave_out(artifact)
     cut_data(artifact / "botocore" / "data")
-    compile_bytecode(artifact)
+    if python := os.environ.get("COMPILE_FOR") or runtime_python():
+        compile_bytecode(artifact, python)
     settle(artifact)
 
 
@@ -106,8 +90,6 @@ def leave_out(artifact: Path) -> None:
     for path in (artifact / ".lock", *artifact.glob("*.dist-info/*")):  # the lock is uv's
         if path.is_file() and path.name != "METADATA" and not re.match("LICEN[CS]E|NOTICE", path.name):
             path.unlink()
-    for name, text in STAND_INS.items():
-        write(artifact / name, text)
 
 
 def cut_data(data: Path) -> None:
@@ -166,19 +148,16 @@ def without_documentation(part: Any) -> Any:
     return [without_documentation(inner) for inner in part] if isinstance(part, list) else part
 
 
-def compile_bytecode(artifact: Path) -> None:
-    """Compile with each Python at hand. The bytecode is never checked against its source: Lambda changes neither."""
+def compile_bytecode(artifact: Path, python: str) -> None:
+    """Compile every module. The bytecode is never checked against its source: Lambda changes neither."""
     options = ["-q", "--invalidation-mode=unchecked-hash", "-s", str(artifact), "-p", SEEN_IN_LAMBDA]
-    # Older ones can't run what is in handler/, so they can't compile it either.
-    this_python = sys.executable if sys.version_info >= (3, 11) else None
-    for python in filter(None, (this_python, runtime_python())):
-        run([python, "-m", "compileall", *options, str(artifact)])
+    run([python, "-m", "compileall", *options, str(artifact)])
 
 
 def runtime_python() -> str | None:
-    """The runtime's own version of Python, if this machine has it and this one isn't it."""
+    """A Python of the runtime's own version, if this machine has one."""
     if sys.version.startswith(f"{RUNTIME}."):
-        return None
+        return sys.executable
     named = os.environ.get("RUNTIME_PYTHON")
     command = [named or f"python{RUNTIME}", "-c", "import sys; print(sys.version, sys.executable, sep='\\n')"]
     # Where pyenv manages them, python3.13 is a script that runs what this variable says.
@@ -213,7 +192,6 @@ def compact(content: Any) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
 
 

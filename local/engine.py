@@ -64,6 +64,8 @@ class Engine(Stacks):
         return super().environment | {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ENDPOINT_URL_CUSTOMER_PROFILES": self.stand_in_url,
+            # handler/Makefile: the engine runs functions with its own Python, whichever runtime they name.
+            "COMPILE_FOR": str(ENVIRONMENTS / "engine/bin/python"),
         }
 
     @property
