@@ -28,8 +28,6 @@ from handler.telemetry import logger
 
 Live = dict[str, Any]
 
-_LOOKS = 3  # at a domain that the API fails to delete, with three attempts after each (retries.py)
-
 resource = CustomResource()
 try:
     _client = connect()
@@ -46,7 +44,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @resource.update
 def create_or_update(event: Event, invocation: Invocation) -> Outcome:
     """Make the domain what the template says. Returns its name, the physical id, and its attributes."""
-    domains = Domains(_client, invocation.account)
+    domains = Domains(_client, invocation.account, invocation.attempts, invocation.deadline)
     desired = with_stack_tags(translate(event.properties, domains.shape, domains.reported_shape), event, domains.shape)
     old = _asked_for_before(event, domains)
 
@@ -69,7 +67,7 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
 @resource.delete
 def delete(event: Event, invocation: Invocation) -> Outcome:
     """Delete the domain, if it is this resource's. Returns the physical id."""
-    domains = Domains(_client, invocation.account)
+    domains = Domains(_client, invocation.account, invocation.attempts, invocation.deadline)
     asked = translate_leniently(event.properties, domains.shape)
     known = event.physical_id if is_domain_name(event.physical_id, domains.shape) else ""
     name, live = asked.name, None
@@ -106,24 +104,22 @@ def _decide_and_act(domains: Domains, name: str, decide: Callable[[Live | None],
     """Decide and act. Returns the live domain as it is then, {} if there is none; raises ApiError, RefusedError.
 
     After an error it looks at the domain and decides again. The call may have been carried out all the same (its answer
-    was lost, or botocore's second attempt met the first one's work), or things are not as they were thought to be
+    was lost, or a retry met the first attempt's work), or things are not as they were thought to be
     (CreateDomain meets a domain of that name). An error after which there is still the same to do stands; but a Delete
-    that was throttled is tried again, or failed at the API's side a few times, since it needs a fresh look each time:
-    nobody may have claimed or filled the domain in the meantime.
+    is retried where retries.py allows more attempts, since it needs a fresh look at the domain every few attempts:
+    somebody may have claimed or filled it in the meantime.
     """
-    plan, looks = decide(live), 0
+    plan = decide(live)
     while True:
         try:
             return _carry_out(domains, plan)
         except ApiError as error:
-            looks += 1
             try:
                 again = decide(domains.find(name))
             except (ApiError, DeadlineReached) as blind:
                 text = f"{error}. The domain could not be looked at then: {str(blind) or 'the time was up'}"
                 raise ApiError(text, unsettled=error.unsettled) from error
-            may_go_on = error.throttled or (error.unsettled and looks < _LOOKS)
-            if again == plan and not (isinstance(plan, Delete) and may_go_on):
+            if again == plan and not error.retryable:
                 raise
             logger.warning("deciding again after an error", error=str(error))
             plan = again

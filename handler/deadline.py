@@ -27,7 +27,8 @@ class Deadline:
     290.0
     """
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    # The default looks the clock up at each use, so that tests can stop the time.
+    def __init__(self, seconds: float, clock: Callable[[], float] = lambda: time.monotonic()) -> None:
         self._clock = clock
         self._end = clock() + seconds
 

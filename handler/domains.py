@@ -1,89 +1,84 @@
-"""API called: thin actions around the one client, and the API's errors in words that say what to do."""
+"""The API called: one short method for each thing that the resource asks of it."""
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import boto3
-from botocore import xform_name
 from botocore.client import BaseClient
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
-from botocore.model import OperationModel
-from botocore.parsers import ResponseParserError
 
-from handler.deadline import DeadlineReached
-from handler.retries import retry_patiently
-from handler.telemetry import count_throttling, logger
+from handler.attempts import Attempts
+from handler.calls import Calls, connect
+from handler.deadline import Deadline, DeadlineReached
+from handler.errors import ApiError, Call, DomainNotFoundError
+from handler.telemetry import logger
 
-# A connection that died while the environment was frozen costs one read_timeout. A CreateDomain that takes longer is
-# sent again, meets its own work, and is settled by looking.
-_CONFIG = Config(retries={"mode": "standard"}, connect_timeout=5, read_timeout=10, tcp_keepalive=True)
+__all__ = ["ApiError", "DomainNotFoundError", "Domains", "connect"]
 
 # Pauses in seconds between the looks for a domain that may still come into being.
-_PATIENCE = (1, 2, 4, 8)
+_LATE_PAUSES = (1, 2, 4, 8)
 
+# What DeleteDomain deletes along with a domain and Stats does not count: the operation that lists it, its name, and the
+# member that identifies one.
+# https://docs.aws.amazon.com/customerprofiles/latest/APIReference/API_DeleteDomain.html
+_CONTENTS = (
+    ("ListIntegrations", "integration", "Uri"),
+    ("ListProfileObjectTypes", "profile object type", "ObjectTypeName"),
+    ("ListDomainObjectTypes", "domain object type", "ObjectTypeName"),
+)
 
-class ApiError(Exception):
-    """A call that failed; str() says what to do about it.
-
-    `unsettled`: it may have been carried out all the same, or may still be. `throttled`: it was one call too many.
-    """
-
-    def __init__(self, text: str, *, unsettled: bool, throttled: bool = False) -> None:
-        super().__init__(text)
-        self.unsettled = unsettled
-        self.throttled = throttled
-
-
-class DomainNotFoundError(ApiError):
-    """There is no domain of that name."""
-
-
-def connect() -> BaseClient:
-    """Make the client: once, outside the handler, for every event of the execution environment."""
-    client = boto3.client("customer-profiles", config=_CONFIG)
-    retry_patiently(client)
-    client.meta.events.register("needs-retry.customer-profiles", count_throttling)
-    return client
+# Members whose values have policies that the API checks at the call. All of them are text.
+_RESOURCES = frozenset({"DefaultEncryptionKey", "DeadLetterQueueUrl", "S3BucketName"})
 
 
 class Domains:
-    """The domains of one account and region. Every method that calls the API raises ApiError."""
+    """The domains of one account and region, for one event. Every method that calls the API raises ApiError.
 
-    def __init__(self, client: BaseClient, account: str, patience: Sequence[float] = _PATIENCE) -> None:
-        self._client = client
+    `account` is the function's own; `attempts` keeps count of what the calls can have done; no retry and no wait goes
+    beyond the `deadline`.
+    """
+
+    def __init__(self, client: BaseClient, account: str, attempts: Attempts, deadline: Deadline) -> None:
+        self._meta = client.meta
+        self._calls = Calls(client, attempts, deadline)
         self._account = account
-        self._patience = patience
+        self._looked_at: set[str] = set()
 
     @property
     def shape(self) -> Any:
         """The input shape of CreateDomain: the one description of the resource's properties."""
-        return self._operation("CreateDomain").input_shape
+        return self._calls.input_shape("CreateDomain")
 
     @property
     def reported_shape(self) -> Any:
         """The output shape of GetDomain: all that the API reports of a domain."""
-        return self._operation("GetDomain").output_shape
+        return self._calls.operation("GetDomain").output_shape
 
     def arn(self, name: str) -> str:
         """The ARN of a domain; the API itself reports none."""
-        meta = self._client.meta
-        return f"arn:{meta.partition}:profile:{meta.region_name}:{self._account}:domains/{name}"
+        return f"arn:{self._meta.partition}:profile:{self._meta.region_name}:{self._account}:domains/{name}"
 
     def find(self, name: str) -> dict[str, Any] | None:
-        """The live domain as GetDomain reports it, None if there is none."""
+        """The live domain as GetDomain reports it, None if there is none.
+
+        AccessDenied is retried only the first time that the event looks at this domain.
+        """
+        is_first = name not in self._looked_at
+        self._looked_at.add(name)
         try:
-            return self._call("GetDomain", name, {})
+            return self._call("GetDomain", name, retries_denied=is_first)
         except DomainNotFoundError:
             return None
 
     def find_late(self, name: str) -> dict[str, Any] | None:
-        """The live domain, looked for again and again: a CreateDomain that was given up on may still come through."""
+        """The live domain, looked for several times: a CreateDomain that got no response may still come through.
+
+        It waits for at most 15 s, and only as long as there is time left for an answer.
+        """
         try:
-            for pause in self._patience:
+            for pause in itertools.takewhile(self._calls.retries.has_time, _LATE_PAUSES):
                 time.sleep(pause)
                 live = self.find(name)
                 if live is not None:
@@ -92,6 +87,21 @@ class Domains:
             reached.waiting_for = f"domain {name}, which may still come into being"
             raise
         return None
+
+    def contents(self, name: str) -> str:
+        """What DeleteDomain would delete along with the domain and Stats does not count; "" if there is nothing.
+
+        Where the API does not tell, the text says why: such a domain counts as in use. Raises DomainNotFoundError.
+        """
+        for operation, what, identity in _CONTENTS:
+            try:
+                for item in self._list(operation, name):
+                    return f"the {what} {item.get(identity)}"
+            except DomainNotFoundError:
+                raise
+            except ApiError as error:
+                return f"possibly a {what}: {error}"
+        return ""
 
     def create(self, name: str, settings: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
         """Make a domain. Returns it as GetDomain would report it: with Stats, which CreateDomain leaves out."""
@@ -111,11 +121,24 @@ class Domains:
         self._change("UntagResource", name, {"resourceArn": self.arn(name), "tagKeys": list(keys)})
 
     def delete(self, name: str) -> None:
-        """Delete a domain and all customer data in it."""
+        """Delete a domain and all customer data in it.
+
+        After a few attempts it raises ApiError with `retryable` set: the caller looks at the domain again before it
+        retries, since somebody may have claimed or filled it in the meantime.
+        """
         self._change("DeleteDomain", name, {})
 
-    def _operation(self, name: str) -> OperationModel:
-        return self._client.meta.service_model.operation_model(name)
+    def _list(self, operation: str, name: str) -> Iterator[Mapping[str, Any]]:
+        arguments: dict[str, Any] = {}
+        if "IncludeHidden" in self._calls.input_shape(operation).members:
+            arguments["IncludeHidden"] = True  # the integration with a Connect instance is hidden
+        while True:
+            # A response without the list says nothing about what is in it.
+            page = self._call(operation, name, arguments, expects=("Items",), retries_denied=False)
+            yield from page["Items"]
+            if not page.get("NextToken"):
+                return
+            arguments["NextToken"] = page["NextToken"]
 
     def _change(self, operation: str, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         response = self._call(operation, name, arguments)
@@ -123,55 +146,30 @@ class Domains:
         logger.info(operation, domain_name=name, changed=sorted(changed))  # names only, as of the event
         return response
 
-    def _call(self, operation: str, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Call the API for the domain of that name. Returns the response alone, without its metadata."""
-        if "resourceArn" not in arguments:
+    def _call(self, operation: str, name: str, arguments: Mapping[str, Any] = {}, **how: Any) -> dict[str, Any]:
+        shape = self._calls.input_shape(operation)
+        call = Call(
+            operation,
+            name,
+            self.arn(name),
+            names_resources=names_any(_RESOURCES, arguments, shape),
+            only_rules=operation == "UpdateDomain" and set(arguments) == {"RuleBasedMatching"},
+        )
+        if "DomainName" in shape.members:
             arguments = {"DomainName": name, **arguments}
-        started = time.monotonic()
-        try:
-            response: dict[str, Any] = getattr(self._client, xform_name(operation))(**arguments)
-        except DeadlineReached as reached:
-            reached.waiting_for = f"{operation} of domain {name}, for {time.monotonic() - started:.0f} s"
-            raise
-        except ClientError as error:
-            raise self._in_words(error, name, time.monotonic() - started) from error
-        except (HTTPClientError, ConnectionError, ResponseParserError) as error:
-            raise ApiError(
-                f"{operation} of domain {name}: no answer from the API for {time.monotonic() - started:.0f} s. "
-                f"Check that the function can reach the endpoint of Customer Profiles, then try again ({error})",
-                unsettled=True,
-            ) from error
-        except BotoCoreError as error:  # it never got as far as a call
-            raise ApiError(f"{operation} of domain {name}: {error}", unsettled=False) from error
-        response.pop("ResponseMetadata", None)
-        shape = self._operation(operation).output_shape
-        missing = set(shape.required_members if shape else ()) - response.keys()
-        if missing:  # botocore reads any text as an answer with nothing in it, which would be a domain without an owner
-            raise ApiError(
-                f"{operation} of domain {name}: the answer lacks {', '.join(sorted(missing))}. Check that the function "
-                "reaches the endpoint of Customer Profiles, then try again",
-                unsettled=True,
-            )
-        return response
+        return self._calls.make(call, arguments, **how)
 
-    def _in_words(self, error: ClientError, name: str, seconds: float) -> ApiError:
-        code, text = error.response["Error"]["Code"], error.response["Error"]["Message"]
-        metadata = error.response["ResponseMetadata"]
-        status = metadata["HTTPStatusCode"]
-        # An attempt before the last one may have been carried out although its answer was lost; and a domain that
-        # exists already may be one that GetDomain doesn't see yet.
-        unsettled = status >= 500 or metadata.get("RetryAttempts", 0) > 0 or "already exists" in text
-        throttled = status == 429 or code == "ThrottlingException"
-        call = f"{error.operation_name} of domain {name}"
-        if code == "ResourceNotFoundException":
-            return DomainNotFoundError(f"{call}: there is no such domain ({text})", unsettled=unsettled)
-        if code == "AccessDeniedException":
-            action = f"{self._client.meta.service_model.signing_name}:{error.operation_name}"
-            words = f"not allowed. Allow the function's role {action} on {self.arn(name)} ({text})"
-        elif throttled:
-            words = f"throttled for {seconds:.0f} s. Change fewer domains at once, or try again later ({text})"
-        elif status >= 500:
-            words = f"the API failed ({code}: {text}). Try again; if it goes on, ask AWS Support"
-        else:
-            words = f"refused by the API: {text}" if code == "BadRequestException" else f"{code}: {text}"
-        return ApiError(f"{call}: {words}", unsettled=unsettled, throttled=throttled)
+
+def names_any(members: frozenset[str], value: Any, shape: Any) -> bool:
+    """Whether one of these members has a value in it, anywhere in a value of that shape. The keys of maps don't count.
+
+    Raises nothing for values that the shape does not fit.
+    """
+    if shape.type_name == "structure":
+        return any(
+            (name in members and bool(item)) or names_any(members, item, shape.members[name])
+            for name, item in value.items()
+        )
+    if shape.type_name == "list":
+        return any(names_any(members, item, shape.member) for item in value)
+    return False

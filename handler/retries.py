@@ -1,61 +1,77 @@
-"""Trying again: botocore's own retry handler, put together for an API that throttles more than most.
+"""The one policy of retries: whether a failed attempt is followed by another, and after which pause.
 
-As Config sets it up, it has one number of attempts for every kind of error, pauses that grow to 20 s, and a budget of
-retries that outlives the event. A hundred domains at once, against 5 calls a second, then took 1.7 times as long as the
-limit itself dictates, because the last of them slept while the API idled. As put together here they took 1.03 times.
+botocore's own retries have one number of attempts for every kind of error, pauses of up to 20 s, and a budget that
+outlives the event. A hundred domains at once then took 1.7 times as long as the API's quota dictates, because the last
+of them slept while the API idled.
 """
 
 from __future__ import annotations
 
-import sys
-from typing import Any
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from botocore.client import BaseClient
-from botocore.retries import quota, standard
-from botocore.retries.base import BaseRetryableChecker
-
-_LONGEST_PAUSE = 3  # seconds; half of it on average
-_THROTTLED_ATTEMPTS = 170  # as many as the function's time holds, with some left to say so
-_FAILED_ATTEMPTS = 8
-_DELETE_ATTEMPTS = 3  # within a few seconds of the look at the domain; app.py looks again, and goes on
+from handler.deadline import Deadline
+from handler.errors import Kind
 
 
-def retry_patiently(client: BaseClient) -> None:
-    """Replace the client's retry handler."""
-    adapter = standard.RetryEventAdapter()
-    throttling = standard.ThrottlingErrorDetector(adapter)
-    handler = standard.RetryHandler(
-        retry_policy=standard.RetryPolicy(
-            retry_checker=_Patience(throttling),
-            retry_backoff=standard.ExponentialBackoff(max_backoff=_LONGEST_PAUSE, throttling_detector=throttling),
-        ),
-        retry_event_adapter=adapter,
-        # No budget but the event's time: botocore's own is used up by a few throttled events, and the next one that the
-        # same environment gets would fail at its first attempt.
-        retry_quota=standard.RetryQuotaChecker(  # type: ignore[arg-type]
-            quota.RetryQuota(initial_capacity=sys.maxsize), throttling
-        ),
-    )
-    service = client.meta.service_model.service_id.hyphenize()
-    event, unique_id = f"needs-retry.{service}", f"retry-config-{service}"
-    client.meta.events.unregister(event, unique_id=unique_id)
-    client.meta.events.register(event, handler.needs_retry, unique_id=unique_id)  # type: ignore[arg-type]
+@dataclass(frozen=True)
+class Limits:
+    """How long an event retries each kind of error; it always stops in time for an answer."""
+
+    seconds: Mapping[Kind, float]  # spent in pauses
+    failed_attempts: int  # at one operation without a success; each of them can wait for the read timeout
+    attempts_at_delete: int  # before the caller has to look at the domain again
+    longest_pause: float
 
 
-class _Patience(BaseRetryableChecker):
-    """Patient with an API that throttles, sooner done with one that fails or can't be reached."""
+LIMITS = Limits(
+    # New permissions of a role take some seconds to spread, policies of keys, queues and buckets take longer.
+    seconds={Kind.THROTTLED: math.inf, Kind.FAILED: math.inf, Kind.DENIED: 20, Kind.NOT_GRANTED: 60},
+    failed_attempts=8,
+    attempts_at_delete=3,
+    longest_pause=3,
+)
 
-    def __init__(self, throttling: standard.ThrottlingErrorDetector) -> None:
-        self._throttling = throttling
-        self._conditions = standard.StandardRetryConditions(max_attempts=_THROTTLED_ATTEMPTS)
 
-    def is_retryable(self, context: Any) -> bool:
-        """Tell whether the call is to be tried again; `context` is botocore's RetryContext."""
-        if context.operation_model.name == "DeleteDomain" and context.attempt_number >= _DELETE_ATTEMPTS:
-            return False
-        if not self._throttling.is_throttling_error_from_context(context):
-            failures = context.request_context.get("failures", 0) + 1
-            context.request_context["failures"] = failures
-            if failures >= _FAILED_ATTEMPTS:
-                return False
-        return bool(self._conditions.is_retryable(context))
+class Retries:
+    """The retries of one event.
+
+    >>> retries = Retries(Deadline(290))
+    >>> retries.pause(Kind.FINAL, "CreateDomain", attempt=1) is None
+    True
+    """
+
+    def __init__(self, deadline: Deadline, random: Callable[[], float] = random.random) -> None:
+        self._deadline = deadline
+        self._time_to_answer = min(5.0, deadline.seconds_left() / 10)
+        self._random = random
+        self._waited = dict.fromkeys(Kind, 0.0)
+        self._failed: Counter[str] = Counter()
+
+    def has_time(self, seconds: float) -> bool:
+        """Whether there is time to wait for so many seconds and to answer after that."""
+        return seconds < self._deadline.seconds_left() - self._time_to_answer
+
+    def succeeded(self, operation: str) -> None:
+        """Note that an attempt at that operation succeeded."""
+        del self._failed[operation]
+
+    def pause(self, kind: Kind, operation: str, attempt: int) -> float | None:
+        """For how many seconds to wait before the next attempt, after this one met such an error. None: give up.
+
+        The pauses have full jitter: each is anything between zero and a bound that doubles, so that functions that were
+        throttled together do not come back together.
+        """
+        pause = self._random() * min(2.0 ** (attempt - 1), LIMITS.longest_pause)
+        if kind is Kind.FAILED:
+            self._failed[operation] += 1
+        is_spent = self._failed[operation] >= LIMITS.failed_attempts or self._waited[kind] >= LIMITS.seconds.get(
+            kind, 0
+        )
+        if is_spent or not self.has_time(pause):
+            return None
+        self._waited[kind] += pause
+        return pause

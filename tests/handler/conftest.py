@@ -18,6 +18,8 @@ with pytest.MonkeyPatch.context() as _environment:
     for _name, _value in ENVIRONMENT.items():
         _environment.setenv(_name, _value)
     from handler import app
+    from handler.attempts import Attempts
+    from handler.deadline import Deadline
     from handler.domains import Domains
     from tests.handler.cloudformation import ACCOUNT, Function, Mailbox
 
@@ -41,7 +43,7 @@ def mailbox(mailbox_server: Mailbox) -> Mailbox:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The time of everything that pauses: botocore between two attempts, the looks for a late domain, the answer."""
+    """The time of everything that pauses: retries, the looks for a late domain, the answer."""
     clock = Clock()
     clock.stop_time(monkeypatch)
     return clock
@@ -49,7 +51,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def few_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For a client that gives up after three attempts; ask for it before the wire."""
+    """For a function that gives up after a few attempts."""
     give_up_soon(monkeypatch)
 
 
@@ -72,7 +74,7 @@ def wire(stand_in: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Wire:
 @pytest.fixture
 def api(wire: Wire) -> Domains:
     """The API as the function calls it, with its own client."""
-    return Domains(app._client, ACCOUNT)
+    return Domains(app._client, ACCOUNT, Attempts(), Deadline(290))
 
 
 @pytest.fixture

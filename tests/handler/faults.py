@@ -6,6 +6,7 @@ is real: serialising, retries, parsing of errors, the handler. Behind it is the 
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import functools
 import json
@@ -16,7 +17,6 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
-import botocore.endpoint
 import botocore.session
 import pytest
 from botocore import exceptions as botocore_errors
@@ -26,7 +26,7 @@ from botocore.model import ServiceModel
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 
-from handler import answer, domains, retries
+from handler import answer, calls, deadline, domains, retries
 from handler.deadline import DeadlineReached
 from local.customerprofiles.models import Domain, customerprofiles_backends
 
@@ -50,9 +50,9 @@ class Clock:
         self.on_sleep: list[Callable[[], None]] = []
 
     def stop_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Become the time of everything that pauses: botocore's attempts, the looks for a late domain, the answer."""
+        """Become the time of everything that pauses: retries, the looks for a late domain, the answer."""
         time = types.SimpleNamespace(sleep=self.sleep, monotonic=self.monotonic)
-        for module in (botocore.endpoint, domains, answer):
+        for module in (calls, deadline, domains, answer):
             monkeypatch.setattr(module, "time", time)
 
     def monotonic(self) -> float:
@@ -116,13 +116,9 @@ def has_data(domain: Domain) -> bool:
     return bool(domain.profile_count or domain.object_count)
 
 
-def client() -> BaseClient:
-    """The function's own client, made as in Lambda: once, but for the number of attempts that there is at present."""
-    return _client(retries._THROTTLED_ATTEMPTS)
-
-
 @functools.cache
-def _client(attempts: int) -> BaseClient:
+def client() -> BaseClient:
+    """The function's own client, made as in Lambda: once."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
@@ -135,9 +131,9 @@ def service_model() -> ServiceModel:
 
 
 def give_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three attempts at a call instead of many; for a client that is asked for after this."""
-    monkeypatch.setattr(retries, "_FAILED_ATTEMPTS", 3)
-    monkeypatch.setattr(retries, "_THROTTLED_ATTEMPTS", 3)
+    """A few attempts at a call instead of many."""
+    seconds = dict.fromkeys(retries.LIMITS.seconds, 3.0)
+    monkeypatch.setattr(retries, "LIMITS", dataclasses.replace(retries.LIMITS, seconds=seconds, failed_attempts=3))
 
 
 class Wire:

@@ -14,9 +14,11 @@ from typing import Any
 import boto3
 import pytest
 
+from handler.attempts import Attempts
+from handler.calls import _CONFIG
 from handler.deadline import Deadline, DeadlineReached, Timer, seconds_to_work
 from handler.dispatch import CustomResource, Handler, Invocation, Outcome
-from handler.domains import _CONFIG, ApiError, Domains
+from handler.domains import ApiError, Domains
 from handler.event import Event
 from tests.handler.cloudformation import Context, Mailbox, event
 from tests.handler.faults import REGION, Clock
@@ -111,7 +113,7 @@ class TestTimer:
             ringing.start()
 
             with pytest.raises(DeadlineReached) as reached:
-                Domains(client, "123456789012").find("customers")
+                Domains(client, "123456789012", Attempts(), Deadline(290)).find("customers")
 
             timer.cancel()
             is_over.set()

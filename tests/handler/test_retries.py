@@ -8,14 +8,23 @@ from collections.abc import Callable, Mapping
 import botocore.session
 import pytest
 
+from handler.attempts import Attempts
+from handler.deadline import Deadline
 from handler.domains import ApiError, Domains
-from tests.handler.faults import REFUSED, Clock, Fault, Wire, faults_of_the_api, faults_of_the_wire
+from tests.handler.cloudformation import ACCOUNT
+from tests.handler.faults import REFUSED, Clock, Fault, Wire, client, faults_of_the_api, faults_of_the_wire
 
 MODEL = botocore.session.get_session().get_service_model("customer-profiles")
 FAULTS: Mapping[str, Fault] = {str(fault): fault for fault in [*faults_of_the_api(MODEL), *faults_of_the_wire()]}
 THROTTLED = FAULTS["ThrottlingException, acts never"]
 SERVER_ERROR = FAULTS["InternalServerException, acts never"]
 TIMEOUT = 300  # seconds, of the function
+
+
+def new_api() -> Domains:
+    """The API for another event, on the client of the tests' wire."""
+    return Domains(client(), ACCOUNT, Attempts(), Deadline(290))
+
 
 Trouble = Callable[[int, str], Fault | None]
 
@@ -90,8 +99,8 @@ def test_failures_between_throttled_attempts_are_counted_by_themselves(api: Doma
     assert len(wire.attempts) == 44
 
 
-@pytest.mark.parametrize("name", ["AccessDeniedException", "BadRequestException", "ResourceNotFoundException"])
-def test_what_would_fail_again_is_not_tried_again(name: str, api: Domains, wire: Wire, clock: Clock) -> None:
+@pytest.mark.parametrize("name", ["BadRequestException", "ResourceNotFoundException"])
+def test_an_error_that_would_come_again_is_not_retried(name: str, api: Domains, wire: Wire, clock: Clock) -> None:
     wire.begin(always(FAULTS[f"{name}, acts never"]))
 
     with pytest.raises(ApiError):
@@ -100,15 +109,12 @@ def test_what_would_fail_again_is_not_tried_again(name: str, api: Domains, wire:
     assert (len(wire.attempts), clock.pauses) == (1, [])
 
 
-def test_no_budget_of_retries_outlives_an_event(api: Domains, wire: Wire, clock: Clock) -> None:
+def test_no_budget_of_retries_outlives_an_event(wire: Wire, clock: Clock) -> None:
     """botocore's own is used up by a few events that were throttled, or that failed, to their end."""
-    lasted = []
-    for fault in itertools.chain([THROTTLED] * 4, [SERVER_ERROR] * 12):
+    for fault, at_least in itertools.chain([(THROTTLED, 150)] * 4, [(SERVER_ERROR, 8)] * 12):
         wire.begin(always(fault))
         with pytest.raises(ApiError):
-            api.find("customers")
-        lasted.append((fault.name, len(wire.attempts)))
-
-    assert len(set(lasted)) == 2, "not every event got the same number of attempts"
+            new_api().find("customers")
+        assert len(wire.attempts) >= at_least
     wire.begin(one_after_the_other(*[THROTTLED] * 30))
-    assert api.find("customers") is None
+    assert new_api().find("customers") is None

@@ -1,0 +1,122 @@
+"""One call to the API at a time: its attempts, its retries, and what they can have done."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import boto3
+from botocore import xform_name
+from botocore.client import BaseClient
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.model import OperationModel
+from botocore.parsers import ResponseParserError
+
+from handler import errors, retries
+from handler.attempts import Attempts, Fate
+from handler.deadline import Deadline, DeadlineReached
+from handler.errors import ApiError, Call, Kind
+from handler.telemetry import count_throttling, logger
+
+SERVICE: Final = "customer-profiles"
+
+# One attempt per call, since retries.py decides on the next one. A connection that died while the execution environment
+# was frozen costs one read_timeout. A CreateDomain that takes longer is retried, gets "already exists", and is resolved
+# by GetDomain.
+_CONFIG = Config(
+    retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=5, read_timeout=10, tcp_keepalive=True
+)
+
+
+def connect() -> BaseClient:
+    """Make the client: once, outside the handler, for every event of the execution environment."""
+    client: BaseClient = boto3.client(SERVICE, config=_CONFIG)
+    client.meta.events.register(f"needs-retry.{SERVICE}", count_throttling)
+    return client
+
+
+class Calls:
+    """The calls of one event. No retry goes beyond the deadline; `attempts` keeps count of what they can have done."""
+
+    def __init__(self, client: BaseClient, attempts: Attempts, deadline: Deadline) -> None:
+        self._client = client
+        self._attempts = attempts
+        self.retries = retries.Retries(deadline)
+
+    def operation(self, name: str) -> OperationModel:
+        """The API's description of an operation."""
+        return self._client.meta.service_model.operation_model(name)
+
+    def input_shape(self, operation: str) -> Any:
+        """The API's description of an operation's arguments."""
+        return self.operation(operation).input_shape
+
+    def make(
+        self, call: Call, arguments: Mapping[str, Any], *, expects: Sequence[str] = (), retries_denied: bool = True
+    ) -> dict[str, Any]:
+        """Call the API until it succeeds or is not worth another attempt. Returns the response without its metadata.
+
+        `expects` names members that the response must have, beside those that the API's model requires.
+        Raises ApiError.
+        """
+        started, unsettled = time.monotonic(), False
+        try:
+            for attempt in itertools.count(1):
+                try:
+                    return self._attempt(call, arguments, expects, started)
+                except ApiError as error:
+                    unsettled = error.unsettled = unsettled or error.unsettled
+                    is_believed = error.kind is Kind.DENIED and not retries_denied
+                    pause = None if is_believed else self.retries.pause(error.kind, call.operation, attempt)
+                    if pause is None:
+                        raise
+                    if attempt == 1:
+                        logger.warning("retrying", error=str(error))
+                    time.sleep(pause)
+                    if call.operation == "DeleteDomain" and attempt >= retries.LIMITS.attempts_at_delete:
+                        error.retryable = True
+                        raise
+        except DeadlineReached as reached:
+            reached.waiting_for = f"{call}, for {time.monotonic() - started:.0f} s"
+            raise
+        raise AssertionError("not reached: the attempts have no end of their own")
+
+    def _attempt(
+        self, call: Call, arguments: Mapping[str, Any], expects: Sequence[str], started: float
+    ) -> dict[str, Any]:
+        """Make one attempt and note its result. Raises ApiError."""
+        operation = self.operation(call.operation)
+        fate = Fate.UNKNOWN  # as it is if the deadline interrupts the attempt
+        try:
+            response: dict[str, Any] = getattr(self._client, xform_name(call.operation))(**arguments)
+            errors.check_response(response, call, operation, expects)
+            fate = Fate.DONE
+        except (ClientError, BotoCoreError, ResponseParserError, ApiError) as raised:
+            error = self._in_words(raised, call, time.monotonic() - started)
+            fate = error.fate
+            self._attempts.note_error(str(error), throttled=error.throttled)
+            raise error from raised
+        finally:
+            if operation.http["method"] != "GET":
+                self._attempts.note(fate)
+        self.retries.succeeded(call.operation)
+        response.pop("ResponseMetadata", None)
+        return response
+
+    def _in_words(self, raised: Exception, call: Call, seconds: float) -> ApiError:
+        if isinstance(raised, ApiError):
+            return raised
+        if isinstance(raised, ClientError):
+            return errors.from_response(raised, call, seconds)
+        return errors.from_connection(raised, call, seconds, self._other_regions())
+
+    def _other_regions(self) -> Sequence[str]:
+        """The regions that have the API, by the SDK's own data, if the client's region is not one of them."""
+        meta = self._client.meta
+        if f".{meta.region_name}." not in meta.endpoint_url:
+            return ()  # somebody set another endpoint
+        regions = boto3.session.Session().get_available_regions(SERVICE, meta.partition)
+        return () if meta.region_name in regions else regions
