@@ -2,47 +2,45 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import logging
 import os
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import urllib3
+from botocore.httpsession import ProxyConfiguration
+from botocore.utils import get_environ_proxies
 
+from handler.deadline import Deadline
 from handler.telemetry import logger
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
 MOST_BYTES = 4096
 
-
-@functools.cache
-def _pool() -> urllib3.PoolManager:
-    """Connections stay open from one event to the next; urllib3 notices one that died while the environment was frozen.
-
-    The certificates are read once: else urllib3 reads them for every new connection. A bundle that isn't there must not
-    keep the answer back which says so.
-    """
-    bundle = os.environ.get("AWS_CA_BUNDLE", "")
-    return urllib3.PoolManager(
-        ssl_context=ssl.create_default_context(cafile=bundle if os.path.exists(bundle) else None)
-    )
-
-
-# Reading certificates takes 15 ms of a cold start of 220, and OpenSSL needs no lock of Python's for it.
-_reading = threading.Thread(target=_pool, daemon=True)
-_reading.start()
-# S3 answers with a redirect while a bucket is new. All other trying again is done here, with a look at the clock.
+# S3 answers with a redirect while a bucket is new. All other retries are made here, with a look at the clock.
 _ONLY_REDIRECTS = urllib3.Retry(total=None, connect=0, read=0, redirect=2, status=0, other=0)
 
 
 class AnswerNotTakenError(Exception):
-    """CloudFormation didn't take the answer in the time there was. Lambda runs the event again."""
+    """CloudFormation did not get the answer. Lambda runs the event again."""
+
+
+class _HideQueries(logging.Filter):
+    """Cuts every message off where a URL's query begins: the query of a ResponseURL is a credential."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text, mark, _ = record.getMessage().partition("?")
+        record.msg, record.args = text + mark, None
+        return True
+
+
+# The loggers to which urllib3 hands the URL of a request, when debugging or with a warning.
+for _name in ("urllib3.connectionpool", "urllib3.poolmanager", "urllib3.util.retry"):
+    logging.getLogger(_name).addFilter(_HideQueries())
 
 
 def fitted(answer: Mapping[str, Any], log_stream: str) -> dict[str, Any]:
@@ -68,42 +66,66 @@ def encoded(answer: Mapping[str, Any]) -> bytes:
     return json.dumps(answer, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
-def deliver(url: str, answer: Mapping[str, Any], seconds_left: Callable[[], float]) -> None:
-    """Send the answer until it is taken. Raises AnswerNotTakenError when the time is up.
+def is_response_url(url: Any) -> bool:
+    """Whether an answer can be sent to that URL.
 
-    The URL is pre-signed, a credential, so no library gets to log it, nor does an exception that quotes it.
+    It can't to "...", to "https://", or to what Lambda's own test event has, http://pre-signed-S3-url-for-response:
+    a pre-signed URL has a path and a query.
     """
-    _reading.join()
-    body = encoded(answer)
-    pause = 0.1
-    while True:
-        try:
-            with _unlogged():
-                response = _pool().request(
-                    "PUT",
-                    url,
-                    body=body,
-                    headers={"Content-Type": "", "Content-Length": str(len(body))},
-                    timeout=urllib3.Timeout(total=max(0.5, min(10.0, seconds_left() / 3))),  # so that three fit
-                    retries=_ONLY_REDIRECTS,
-                )
-            outcome = f"status {response.status}"
-            if response.status < 400:
-                return
-        except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:
-            outcome = type(getattr(error, "reason", error)).__name__
+    try:
+        parts = urllib3.util.parse_url(url if isinstance(url, str) else "")
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.host) and bool((parts.path or "").strip("/") or parts.query)
+
+
+def deliver(url: Any, answer: Mapping[str, Any], end: Deadline) -> None:
+    """Send the answer until it is taken; `end` is when the function has to stop.
+
+    Raises AnswerNotTakenError when the time is up, and at once for a URL that can't be one. It has the answer in its
+    text, but not the URL, which is a credential.
+    """
+    said = f"{answer['Status']} {answer['Reason']}".strip()
+    if not is_response_url(url):
+        raise AnswerNotTakenError(f"The event's ResponseURL is not a URL of CloudFormation's. The answer was: {said}")
+    pause, body = 0.1, encoded(answer)
+    while outcome := _attempt(
+        url, body, end.seconds_left() / 3
+    ):  # so that an attempt that hangs leaves time for two more
         pause = min(pause * 2, 10.0)
-        if seconds_left() - pause < 0.5:
-            raise AnswerNotTakenError(f"CloudFormation did not take the answer ({outcome}), and the time is up")
+        if end.seconds_left() - pause < 0.5:
+            raise AnswerNotTakenError(f"CloudFormation did not take the answer ({outcome}). The answer was: {said}")
         logger.warning("answer not taken, trying again", outcome=outcome)
         time.sleep(pause)
 
 
-@contextlib.contextmanager
-def _unlogged() -> Iterator[None]:
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
+def _attempt(url: str, body: bytes, seconds: float) -> str:
+    """Send the answer once, the way that the API's calls go. Returns what went wrong; "" if it was taken."""
+    proxy = ProxyConfiguration(get_environ_proxies(url)).proxy_url_for(url)
     try:
-        yield
-    finally:
-        logging.disable(before)
+        response = _pool(proxy).request(
+            "PUT",
+            url,
+            body=body,
+            headers={"Content-Type": "", "Content-Length": str(len(body))},
+            timeout=urllib3.Timeout(total=max(0.5, min(10.0, seconds))),
+            retries=_ONLY_REDIRECTS,
+        )
+    except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:
+        return type(getattr(error, "reason", error)).__name__
+    return f"status {response.status}" if response.status >= 400 else ""
+
+
+@functools.cache
+def _pool(proxy: str | None) -> urllib3.PoolManager:
+    """Connections stay open from one event to the next; urllib3 notices one that died while the environment was frozen.
+
+    The certificates are read once: else urllib3 reads them for every new connection. A bundle that isn't there must not
+    keep the answer back which says so.
+    """
+    bundle = os.environ.get("AWS_CA_BUNDLE", "")
+    context = ssl.create_default_context(cafile=bundle if os.path.exists(bundle) else None)
+    if proxy is None:
+        return urllib3.PoolManager(ssl_context=context)
+    headers = ProxyConfiguration().proxy_headers_for(proxy)
+    return urllib3.ProxyManager(proxy, proxy_headers=headers, ssl_context=context, proxy_ssl_context=context)

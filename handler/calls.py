@@ -19,7 +19,7 @@ from handler import errors, retries
 from handler.attempts import Attempts, Fate
 from handler.deadline import Deadline, DeadlineReached
 from handler.errors import ApiError, Call, Kind
-from handler.telemetry import count_throttling, logger
+from handler.telemetry import logger
 
 SERVICE: Final = "customer-profiles"
 
@@ -33,9 +33,7 @@ _CONFIG = Config(
 
 def connect() -> BaseClient:
     """Make the client: once, outside the handler, for every event of the execution environment."""
-    client: BaseClient = boto3.client(SERVICE, config=_CONFIG)
-    client.meta.events.register(f"needs-retry.{SERVICE}", count_throttling)
-    return client
+    return boto3.client(SERVICE, config=_CONFIG)
 
 
 class Calls:

@@ -38,28 +38,30 @@ class Deadline:
 
 
 class Timer:
-    """Raises DeadlineReached in the main thread after that many seconds, out of whatever call it is in.
+    """Raises DeadlineReached in the main thread, out of whatever call its `with` block is in.
 
-    It starts when it is made, and ends with its `with` block or when it is cancelled.
+    That is `seconds` after the block began, or at once if they are not positive.
 
     crhelper's own timer answers from a second thread instead. The first thread then hangs until Lambda kills it, Lambda
     runs the event again, twice, and a Create that was answered FAILED is carried out after all.
     """
 
     def __init__(self, seconds: float) -> None:
-        self._is_armed = True
-        signal.signal(signal.SIGALRM, self._ring)
-        # Zero would switch it off. It repeats every second, since Python drops an exception raised in a destructor.
-        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001), 1)
+        self._seconds = max(seconds, 0.001)  # zero would switch it off
+        self._is_armed = False
 
     def __enter__(self) -> Self:
+        self._is_armed = True
+        signal.signal(signal.SIGALRM, self._ring)
+        # It repeats every second, since Python drops an exception that is raised in a destructor.
+        signal.setitimer(signal.ITIMER_REAL, self._seconds, 1)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.cancel()
 
     def cancel(self) -> None:
-        """Never raise again."""
+        """Never raise again. Needed after DeadlineReached, which may have interrupted the end of the block."""
         self._is_armed = False
         signal.setitimer(signal.ITIMER_REAL, 0)
 

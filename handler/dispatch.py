@@ -1,6 +1,6 @@
 """Between the events and their handlers: crhelper dispatches by request type and captures errors.
 
-Its timer and its delivery are replaced in the class _Crhelper. tests/handler/test_dispatch.py shows why, test by test.
+Its timer and its delivery are replaced in _Crhelper. tests/handler/test_dispatch.py has every reason, as a test.
 """
 
 from __future__ import annotations
@@ -10,39 +10,24 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from crhelper import FAILED, SUCCESS, CfnResource
 
 from handler import answer, failures, telemetry
 from handler.attempts import Attempts
-from handler.deadline import Deadline, DeadlineReached, Timer, seconds_to_work
-from handler.event import OLD, Event, read
+from handler.deadline import DeadlineReached, Timer
+from handler.event import Event, read
+from handler.invocation import Handler, Invocation, Outcome, deadline_in, invocation_of, seconds_remaining
 from handler.telemetry import logger
 
-# It would log errors a second time, without a word on whose event they are about.
+__all__ = ["CustomResource", "Handler", "Invocation", "Outcome"]
+
+_LOCAL = "AWS_SAM_LOCAL"  # the environment variable that `sam local invoke` sets
+_LOCAL_SECONDS = 10.0  # for the delivery to a ResponseURL that a developer may have made up
+
+# It would log errors a second time, without the keys that say whose event they are about.
 logging.getLogger("crhelper").setLevel(logging.CRITICAL)
-
-
-@dataclass(frozen=True)
-class Invocation:
-    """What a handler needs beside the event: the function's account, the time that is left, a count of the attempts."""
-
-    account: str
-    deadline: Deadline
-    attempts: Attempts
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a handler has to say: the resource's physical id, and its attributes for Fn::GetAtt."""
-
-    physical_id: str
-    outputs: Mapping[str, str | int | float] = field(default_factory=dict)
-
-
-Handler = Callable[[Event, Invocation], Outcome]
 
 
 class CustomResource:
@@ -80,19 +65,27 @@ class CustomResource:
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Handle one event. Returns the answer, for `sam local invoke` to show.
 
-        Raises ValueError for an event that nobody waits for an answer to, and AnswerNotTakenError.
+        Raises ValueError for an event without ResponseURL and AnswerNotTakenError, neither when it is run locally.
         """
-        started, url, request = time.monotonic(), event.get("ResponseURL"), read(event)
-        if not url and not os.environ.get("AWS_SAM_LOCAL"):
+        started, url, is_local = time.monotonic(), event.get("ResponseURL"), bool(os.environ.get(_LOCAL))
+        if not url and not is_local:
             raise ValueError("An event without ResponseURL isn't CloudFormation's")
+        request = read(event)
         telemetry.begin(request, getattr(context, "aws_request_id", ""))
-        said = self._crhelper.handle(request, context)
-        sent = answer.fitted(said, getattr(context, "log_stream_name", ""))
+        invocation = invocation_of(request, context)
+        told = self._crhelper.answer_to(request, invocation, context)
+        sent = answer.fitted(told, getattr(context, "log_stream_name", ""))
+        left = seconds_remaining(context)
         try:
             if url:
-                answer.deliver(url, sent, lambda: context.get_remaining_time_in_millis() / 1000)
+                answer.deliver(url, sent, deadline_in(min(left, _LOCAL_SECONDS) if is_local else left, context))
+        except answer.AnswerNotTakenError as error:
+            if not is_local:
+                raise
+            logger.warning(str(error))
         finally:
-            telemetry.end(request, sent, time.monotonic() - started)
+            bug, throttled = self._crhelper.bug, invocation.attempts.throttled
+            telemetry.end(request, told, time.monotonic() - started, throttled=throttled, bug=bug)
         return sent
 
 
@@ -100,21 +93,19 @@ class _Crhelper(CfnResource):
     """crhelper, with its timer and its delivery replaced."""
 
     def __init__(self) -> None:
-        with _as_if_run_locally():
-            # The root logger and boto's keep their levels, and no Delete sleeps before it is answered.
+        with _run_locally():
             super().__init__(
-                log_level=logging.root.level,  # type: ignore[arg-type]  # it is for setLevel
-                boto_level="NOTSET",
-                sleep_on_delete=0,
+                log_level=logging.root.level,  # type: ignore[arg-type]  # the root logger keeps its level
+                boto_level="NOTSET",  # as do boto's
+                sleep_on_delete=0,  # else a Delete sleeps for up to two minutes before it is answered
             )
 
-    def handle(self, event: Event, context: Any) -> dict[str, Any]:
+    def answer_to(self, event: Event, invocation: Invocation, context: Any) -> dict[str, Any]:
         """Dispatch one event. Returns the answer."""
-        self._request, self._invocation = event, _invocation(event, context)
-        self._error: BaseException | None = None
-        self._is_young = event.age(time.time()) < OLD
         self.Status, self.Reason, self.Data = FAILED, "", {}
-        timer = Timer(self._invocation.deadline.seconds_left())
+        self._request, self._invocation = event, invocation
+        self._error: BaseException | None = None
+        timer = Timer(invocation.deadline.seconds_left())
         try:
             with timer:
                 if refused := failures.malformed(event):
@@ -124,16 +115,25 @@ class _Crhelper(CfnResource):
         except DeadlineReached as reached:
             timer.cancel()  # it may have interrupted its own end
             self._fail(reached)
-        ids = {"StackId": event.stack_id, "RequestId": event.request_id, "LogicalResourceId": event.logical_id}
-        if self.Status == SUCCESS:
-            physical_id, data = self.PhysicalResourceId, self.Data
-        else:
-            physical_id, data = self.generate_physical_id(None), {}
-        told = {"Status": self.Status, "Reason": self.Reason, "PhysicalResourceId": physical_id}
-        return {**told, **ids, "NoEcho": False, "Data": data}
+        is_success = self.Status == SUCCESS
+        return {
+            "Status": self.Status,
+            "Reason": self.Reason,
+            "PhysicalResourceId": self.PhysicalResourceId if is_success else self.generate_physical_id(None),
+            "StackId": event.stack_id,
+            "RequestId": event.request_id,
+            "LogicalResourceId": event.logical_id,
+            "NoEcho": False,
+            "Data": self.Data if is_success else {},
+        }
+
+    @property
+    def bug(self) -> BaseException | None:
+        """The error that nobody expected, if the last event met one."""
+        return None if self._error is None or failures.is_expected(self._error) else self._error
 
     def calling(self, handler: Handler) -> Callable[..., str]:
-        """Return a function as crhelper calls them."""
+        """Return a function as crhelper calls it, which calls the handler."""
 
         def call(*_: Any) -> str:
             try:
@@ -148,12 +148,11 @@ class _Crhelper(CfnResource):
 
     def generate_physical_id(self, event: Any) -> str:
         """Make the physical id of a failed event; crhelper's own could be a domain's name."""
-        return failures.physical_id(self._request, self._error, self._invocation.attempts, is_young=self._is_young)
+        return failures.physical_id(self._request, self._error, self._invocation)
 
     def _fail(self, error: BaseException) -> None:
         self._error = error
         self.Status, self.Reason = FAILED, failures.reason(error, self._invocation.attempts)
-        logger.error(self.Reason, exc_info=None if failures.is_expected(error) else error)
 
     def _set_timeout(self) -> None:
         """Replaced by Timer: crhelper's answers beside the handler, which goes on, and with an empty physical id."""
@@ -164,28 +163,20 @@ class _Crhelper(CfnResource):
             self.Status, self.Reason = status, reason
 
 
-def _invocation(event: Event, context: Any) -> Invocation:
-    def remaining() -> float:
-        return float(context.get_remaining_time_in_millis()) / 1000
-
-    seconds = seconds_to_work(remaining(), event.service_timeout, event.age(time.time()))
-    return Invocation(_account(event, context), Deadline(seconds, clock=lambda: -remaining()), Attempts())
-
-
 @contextmanager
-def _as_if_run_locally() -> Iterator[None]:
-    """crhelper makes three boto3 clients for a polling that isn't used here, but not when it is run by SAM locally."""
-    before = dict(os.environ)
-    os.environ["AWS_SAM_LOCAL"] = "true"
+def _run_locally() -> Iterator[None]:
+    """Look as if `sam local` ran the function: crhelper then makes no boto3 clients for a polling that isn't used."""
+    is_local = _LOCAL in os.environ
+    os.environ.setdefault(_LOCAL, "true")
     try:
         yield
     finally:
-        if "AWS_SAM_LOCAL" not in before:
-            del os.environ["AWS_SAM_LOCAL"]
+        if not is_local:
+            del os.environ[_LOCAL]
 
 
 def _without_secrets(event: Event) -> dict[str, str]:
-    """The event without its URL and its properties: crhelper logs it when debugging."""
+    """The event as crhelper needs it, without ResponseURL and properties, since it logs the event when debugging."""
     return {
         "RequestType": event.request_type,
         "ResponseURL": "",
@@ -193,12 +184,3 @@ def _without_secrets(event: Event) -> dict[str, str]:
         "RequestId": event.request_id,
         "LogicalResourceId": event.logical_id,
     }
-
-
-def _account(event: Event, context: Any) -> str:
-    """The function's own account, where its domains are; the stack's if the function has no ARN."""
-    for arn in (getattr(context, "invoked_function_arn", ""), event.stack_id):
-        parts = str(arn).split(":")
-        if len(parts) > 4:
-            return parts[4]
-    return ""

@@ -6,7 +6,8 @@ from handler.attempts import Attempts
 from handler.deadline import DeadlineReached
 from handler.decision import RefusedError
 from handler.domains import ApiError
-from handler.event import REQUEST_TYPES, Aftermath, Event, failed_create_id
+from handler.event import OLD, REQUEST_TYPES, Aftermath, Event, failed_create_id
+from handler.invocation import Invocation
 from handler.properties import InvalidPropertiesError
 
 
@@ -26,36 +27,45 @@ def malformed(event: Event) -> RefusedError | None:
 
 
 def reason(error: BaseException, attempts: Attempts) -> str:
-    """The error in words, for the answer and for the log."""
+    """The error in words, for the answer and for the log. After the deadline it includes what the API said before."""
     if isinstance(error, DeadlineReached):
         text = f"The function's time was up while it was waiting for {error.waiting_for}"
-        return f"{text}. {_before(attempts)}" if attempts.last_error else text
+        throttled = f". The API throttled {attempts.throttled} attempts" if attempts.throttled else ""
+        last = f". The last error of the API was: {attempts.last_error}" if attempts.last_error else ""
+        return text + throttled + last
     if is_expected(error):
         return str(error)
     return f"The function met an error of its own, {type(error).__name__}: {error}. Its log has more"
 
 
-def _before(attempts: Attempts) -> str:
-    throttled = f"The API throttled {attempts.throttled} times. " if attempts.throttled else ""
-    return f"{throttled}Its last error: {attempts.last_error}"
-
-
-def physical_id(event: Event, error: BaseException | None, attempts: Attempts, *, is_young: bool) -> str:
-    """The physical id of the answer to a failed event.
+def physical_id(event: Event, error: BaseException | None, invocation: Invocation) -> str:
+    """The physical id of the answer to a failed event; `error` is None if the function could not start.
 
     CloudFormation sends it back with the Delete that follows. A failed Create gets one that no domain can have, and
-    that says what may be left. `is_young`: no earlier delivery of the event can have got further than this one.
+    that says what may be left.
     """
     if event.physical_id and not event.is_create:
         return event.physical_id
-    return failed_create_id(event.request_id, aftermath(error, attempts, is_young=is_young))
+    # No earlier delivery of so young an event can have got further than this one.
+    is_young = invocation.age < OLD
+    return failed_create_id(event.request_id, aftermath(error, invocation.attempts, is_young=is_young))
 
 
 def aftermath(error: BaseException | None, attempts: Attempts, *, is_young: bool) -> Aftermath:
-    """What a failed Create can have left; `error` is None if the function could not start."""
+    """What a failed Create can have left behind.
+
+    | error                        | attempts                    | event | aftermath |
+    | ---                          | ---                         | ---   | ---       |
+    | a mistake in the properties  |                             |       | NOTHING   |
+    | the deadline                 |                             |       | UNSETTLED |
+    | any other                    | one may still be carried out|       | UNSETTLED |
+    | any other                    | none can have been          | young | NOTHING   |
+    | any other                    | else                        |       | SOMETHING |
+
+    The deadline can interrupt an attempt before its result is noted, so it is never NOTHING.
+    """
     if isinstance(error, InvalidPropertiesError):
-        return Aftermath.NOTHING  # no call is made before the properties are right, in no delivery of the event
-    # The deadline can interrupt an attempt before its result is noted.
-    if isinstance(error, DeadlineReached) or attempts.may_still_act or getattr(error, "unsettled", False):
+        return Aftermath.NOTHING
+    if isinstance(error, DeadlineReached) or attempts.may_still_act:
         return Aftermath.UNSETTLED
-    return Aftermath.SOMETHING
+    return Aftermath.NOTHING if is_young and not attempts.can_have_acted else Aftermath.SOMETHING

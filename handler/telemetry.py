@@ -1,12 +1,12 @@
-"""What the function tells its operators: one JSON object a line, and metrics in the same log.
+"""Log and metrics: one JSON object a line, metrics in the same log.
 
-Every line carries whose event it is about. The event's ResponseURL is a credential, and is handed to nothing in here.
+Every line has the keys of the event that it is about. The event's ResponseURL is a credential and does not come here.
 """
 
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -22,12 +22,9 @@ metrics = Metrics(
     service=os.environ.get("POWERTOOLS_SERVICE_NAME") or _NAME,
 )
 
-_attempts: Counter[str] = Counter()  # of this event; Powertools would print a metric that has a hundred values at once
-
 
 def begin(event: Event, aws_request_id: str) -> None:
-    """Make this event the subject of every line until the next one, and log it."""
-    _attempts.clear()
+    """Log the event, and put its keys on every line until the next one begins."""
     logger.clear_state()
     logger.set_correlation_id(event.request_id)
     logger.append_keys(
@@ -44,24 +41,25 @@ def begin(event: Event, aws_request_id: str) -> None:
 
 
 def _legible(text: Any) -> str:
-    """A name as it came, which may be anything, as far as a line of the log can hold it."""
+    """The text of a name, which may be anything, cut and escaped so that a line of the log can hold it."""
     return "" if text is None else str(text)[:128].encode("utf-8", "backslashreplace").decode()
 
 
-def end(event: Event, answer: dict[str, Any], seconds: float) -> None:
-    """Log the answer, and count it."""
+def end(event: Event, answer: Mapping[str, Any], seconds: float, *, throttled: int, bug: BaseException | None) -> None:
+    """Log the answer with all of its reason, and count it.
+
+    `seconds` is how long the event took, `throttled` how many attempts the API throttled, `bug` an error that the
+    function did not expect: the log gets its traceback.
+    """
+    outcome, reason = answer["Status"], answer["Reason"]
     logger.append_keys(physical_id=answer["PhysicalResourceId"])
-    logger.info("answer", outcome=answer["Status"], duration_ms=round(seconds * 1000))
+    line = {"outcome": outcome, "duration_ms": round(seconds * 1000), **({"reason": reason} if reason else {})}
+    write = logger.error if outcome == "FAILED" else logger.info
+    write("answer", **line, exc_info=bug)
     metrics.add_dimension("RequestType", event.request_type if event.request_type in REQUEST_TYPES else "Unknown")
-    metrics.add_dimensions(service=metrics.service)  # once more without the request type, for an alarm on any of them
+    metrics.add_dimensions(service=metrics.service)  # also without the request type, for an alarm on all of them
     metrics.add_metric(answer["Status"], MetricUnit.Count, 1)
     metrics.add_metric("Duration", MetricUnit.Milliseconds, seconds * 1000)
-    if _attempts.total():
-        metrics.add_metric("ThrottledAttempts", MetricUnit.Count, _attempts.total())
+    if throttled:
+        metrics.add_metric("ThrottledAttempts", MetricUnit.Count, throttled)
     metrics.flush_metrics()
-
-
-def count_throttling(response: Any = None, **_: Any) -> None:
-    """Count an attempt that the API throttled; a handler of botocore's needs-retry event, which it leaves alone."""
-    if response is not None and response[0].status_code == 429:
-        _attempts["throttled"] += 1

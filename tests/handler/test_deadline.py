@@ -36,14 +36,15 @@ def hang(*_: Any) -> Outcome:
 
 def hang_with_timer(seconds: float) -> None:
     """On a slow machine the timer may ring before the call, so that both have to be within `pytest.raises`."""
-    Timer(seconds)
-    hang()
+    with Timer(seconds):
+        hang()
 
 
 def hang_again_after_the_first_ring() -> None:
-    with contextlib.suppress(DeadlineReached):
-        hang_with_timer(SOON)
-    hang()
+    with Timer(SOON):
+        with contextlib.suppress(DeadlineReached):
+            hang()
+        hang()
 
 
 def resource_with(handler: Handler) -> CustomResource:
@@ -84,9 +85,8 @@ class TestTimer:
             hang_again_after_the_first_ring()
 
     def test_once_cancelled_it_never_rings(self) -> None:
-        timer = Timer(300)
-
-        timer.cancel()
+        with Timer(300) as timer:
+            timer.cancel()
 
         assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
         signal.raise_signal(signal.SIGALRM)  # one that was on its way already
@@ -99,7 +99,6 @@ class TestTimer:
             silent.settimeout(HANGS)
             url = f"http://127.0.0.1:{silent.getsockname()[1]}"
             client = boto3.client("customer-profiles", region_name=REGION, endpoint_url=url, config=_CONFIG)
-            timer = Timer(300)
 
             def ring_once_the_call_is_there() -> None:
                 with silent.accept()[0] as connection:
@@ -112,10 +111,9 @@ class TestTimer:
             ringing = threading.Thread(target=ring_once_the_call_is_there, daemon=True)
             ringing.start()
 
-            with pytest.raises(DeadlineReached) as reached:
+            with pytest.raises(DeadlineReached) as reached, Timer(300):
                 Domains(client, "123456789012", Attempts(), Deadline(290)).find("customers")
 
-            timer.cancel()
             is_over.set()
             ringing.join()
         assert re.fullmatch(r"GetDomain of domain customers, for \d+ s", reached.value.waiting_for)

@@ -18,6 +18,7 @@ import pytest
 from crhelper import CfnResource
 
 from handler import app
+from handler.answer import AnswerNotTakenError
 from handler.dispatch import CustomResource, Handler, Invocation, Outcome
 from handler.domains import ApiError
 from handler.event import Event
@@ -332,6 +333,43 @@ class TestEveryEventIsAnswered:
 
         assert returned == the_answer(mailbox)
 
+    @pytest.mark.parametrize("url", ["...", "https://", "http://pre-signed-S3-url-for-response", 7])
+    @pytest.mark.parametrize("request_type", ["Create", "Update", "Delete"])
+    def test_a_response_url_that_cannot_be_one_is_given_up_at_once_with_the_answer_in_the_error(
+        self, request_type: str, url: Any, mailbox: Mailbox, context: Context, clock: Clock
+    ) -> None:
+        def fails(event: Event, invocation: Invocation) -> Outcome:
+            raise ApiError("The domain is gone", unsettled=False)
+
+        with pytest.raises(AnswerNotTakenError, match="FAILED The domain is gone"):
+            resource_with(fails)(sent(request_type, mailbox, ResponseURL=url), context)
+
+        assert clock.pauses == []
+
+    @pytest.mark.parametrize("url", ["...", "https://", "http://pre-signed-S3-url-for-response", 7])
+    def test_run_locally_the_answer_is_returned_although_the_response_url_cannot_be_one(
+        self, url: Any, mailbox: Mailbox, context: Context, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_SAM_LOCAL", "true")
+
+        returned = resource_with()(sent("Create", mailbox, ResponseURL=url), context)
+
+        assert (returned["Status"], returned["PhysicalResourceId"]) == ("SUCCESS", "customers")
+        assert clock.pauses == []
+
+    def test_run_locally_the_answer_is_returned_after_seconds_although_nobody_takes_it(
+        self, mailbox: Mailbox, context: Context, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_SAM_LOCAL", "true")
+        mailbox.first += [404] * 1000
+        start = clock.now
+
+        returned = resource_with()(sent("Create", mailbox), context)
+
+        assert returned["Status"] == "SUCCESS"
+        assert clock.now - start < 11
+        mailbox.first.clear()
+
     def test_nothing_of_one_event_is_in_the_answer_to_the_next(self, mailbox: Mailbox, context: Context) -> None:
         resource = CustomResource()
 
@@ -370,19 +408,6 @@ class TestEveryEventIsAnswered:
         resource(sent("Update", mailbox), context)
 
         assert the_answer(mailbox)["Data"] == {}
-
-    @pytest.mark.parametrize("unsettled", [True, False])
-    def test_a_failed_create_says_whether_it_may_still_come_through(
-        self, unsettled: bool, mailbox: Mailbox, context: Context
-    ) -> None:
-        def fails(event: Event, invocation: Invocation) -> Outcome:
-            raise ApiError("failed", unsettled=unsettled)
-
-        asked = sent("Create", mailbox)
-        resource_with(fails)(asked, context)
-
-        kind = "unsettled" if unsettled else "failed"
-        assert the_answer(mailbox)["PhysicalResourceId"] == f"create-{kind}:{asked['RequestId']}"
 
 
 COUNT_CLIENTS = """

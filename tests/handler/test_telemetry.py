@@ -22,7 +22,7 @@ THROTTLED, SERVER_ERROR = (
 )
 PROPERTIES = {"DomainName": "customers", "DefaultExpirationDays": 30}
 
-# What section 7 of the contract wants on every line; correlation_id is CloudFormation's RequestId.
+# What every line has; correlation_id is CloudFormation's RequestId.
 KEYS = {"request_type", "correlation_id", "stack_id", "logical_id", "physical_id", "domain_name"}
 
 
@@ -109,7 +109,7 @@ class TestLines:
             function.invoke(asked)
 
             lines, _ = log.read()
-            assert len(lines) > 2
+            assert len(lines) >= 2
             for line in lines:
                 assert line.keys() >= KEYS, line
                 assert line["request_type"] == asked["RequestType"]
@@ -136,7 +136,31 @@ class TestLines:
         answer = function.invoke(sent("Create", mailbox, wrong)).answer
 
         assert "Unknown0299" not in answer["Reason"]
-        assert any("Unknown0299" in line["message"] for line in log.read()[0] if line["level"] == "ERROR")
+        (line,) = (line for line in log.read()[0] if line["level"] == "ERROR")
+        assert line["message"] == "answer"
+        assert "Unknown0299" in line["reason"]
+
+    def test_an_error_of_the_functions_own_is_logged_with_its_traceback(
+        self, function: Function, mailbox: Mailbox, log: Log, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fails(*_: Any) -> None:
+            raise ZeroDivisionError("a bug")
+
+        monkeypatch.setattr(app, "translate", fails)
+
+        function.invoke(sent("Create", mailbox))
+
+        (line,) = (line for line in log.read()[0] if line["level"] == "ERROR")
+        assert line["message"] == "answer"
+        assert "ZeroDivisionError" in line["reason"]
+        assert "in fails" in line["exception"]
+
+    def test_a_mistake_of_the_users_is_logged_without_a_traceback(
+        self, function: Function, mailbox: Mailbox, log: Log
+    ) -> None:
+        function.invoke(sent("Create", mailbox, {"DomainName": "customers"}))
+
+        assert "Traceback" not in json.dumps(log.read()[0])
 
     def test_the_values_of_properties_are_not_logged_with_the_event(
         self, function: Function, mailbox: Mailbox, log: Log
@@ -155,7 +179,7 @@ class TestLines:
         app.lambda_handler({**sent("Create", mailbox), "ResourceProperties": properties}, Context(clock))
 
         lines, metrics = log.read()
-        assert [line["message"] for line in lines if line["level"] == "INFO"] == ["event", "answer"]
+        assert [line["message"] for line in lines] == ["event", "answer"]
         assert all(line.keys() >= KEYS for line in lines)
         assert "None" not in [line["domain_name"] for line in lines], "that could be a domain's name"
         assert len(metrics) == 1
