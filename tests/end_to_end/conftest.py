@@ -45,4 +45,4 @@ def api(engine: Engine) -> Iterator[CustomerProfilesClient]:
 @pytest.fixture
 def name() -> str:
     """A domain's name that no other test uses."""
-    return f"domain-{uuid4()}"
+    return f"amazon-connect-{uuid4()}"

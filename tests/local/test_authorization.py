@@ -90,7 +90,7 @@ def take_away(engine: Engine, session: Session) -> Iterator[Callable[[str], None
 @pytest.fixture
 def name(engine: Engine) -> Iterator[str]:
     """A domain's name. A domain of that name is removed when the test ends."""
-    name = f"domain-{uuid4()}"
+    name = f"amazon-connect-{uuid4()}"
     yield name
     if name in {item["DomainName"] for item in engine.customer_profiles.list_domains()["Items"]}:
         engine.customer_profiles.delete_domain(DomainName=name)

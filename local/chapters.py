@@ -1,0 +1,237 @@
+"""The chapters of the story: what happens to a stack with a domain, and what must hold.
+
+`LIFE` is what the demo plays. Each chapter begins and ends without its stack, so that one can be played without the
+others. A new step is a function with @step, and its place in a chapter.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from local.processes import PROJECT
+from local.story import Names, Story, edited, failure, step
+
+EXAMPLE = Path("examples/minimal.yaml")
+# The names that stand in the example and in the example's ServiceToken.
+EXAMPLE_DOMAIN = "amazon-connect-shop"
+EXAMPLE_PROVIDER = "customer-profiles-domain-provider"
+
+DAYS = "DefaultExpirationDays: 366"
+# A resource beside the domain that fails after the domain, whatever happens: it has no DefaultExpirationDays.
+FAILING_SIBLING = """  Sibling:
+    Type: Custom::CustomerProfilesDomain
+    DependsOn: Domain
+    Properties:
+      ServiceToken: !ImportValue {provider}-ServiceToken
+      DomainName: {domain}-sibling
+
+"""
+
+
+def example(story: Story, **properties: str) -> str:
+    """The example, with the story's own names, and with further properties."""
+    template = edited(
+        (PROJECT / EXAMPLE).read_text(),
+        (f"DomainName: {EXAMPLE_DOMAIN}\n", f"DomainName: {story.names.domain}\n"),
+        (f"{EXAMPLE_PROVIDER}-ServiceToken", f"{story.engine.provider_stack}-ServiceToken"),
+    )
+    lines = "".join(f"      {name}: {value}\n" for name, value in properties.items())
+    return edited(template, (f"      {DAYS}\n", f"      {DAYS}\n{lines}"))
+
+
+def with_failing_sibling(story: Story, template: str) -> str:
+    sibling = FAILING_SIBLING.format(provider=story.engine.provider_stack, domain=story.names.domain)
+    return edited(template, ("Outputs:\n", f"{sibling}Outputs:\n"))
+
+
+def resources_of(template: str) -> str:
+    """The text of the Resources section."""
+    return template.partition("Resources:\n")[2].partition("\n\n")[0]
+
+
+def make_by_hand(story: Story) -> None:
+    """A domain that no stack owns, which has to be the same at the end."""
+    story.engine.customer_profiles.create_domain(
+        DomainName=story.names.made_by_hand, DefaultExpirationDays=30, Tags={"MadeBy": "hand"}
+    )
+    story.by_hand = story.domain(story.names.made_by_hand)
+
+
+@step("Create", "a stack makes a domain, and its outputs tell about it")
+def create(story: Story) -> None:
+    name = story.names.domain
+    make_by_hand(story)
+    template = example(story)
+    story.page.text(f"{EXAMPLE}:")
+    story.page.source(resources_of(template))
+    story.deploy(template, ends="CREATE_COMPLETE")
+    story.template = template
+
+    domain, outputs = story.domain(name), story.engine.outputs(story.names.stack)
+    created = datetime.fromisoformat(outputs["CreatedAt"])
+    story.promise("the API has the domain, with 366 days", domain["DefaultExpirationDays"], 366)
+    story.promise("and with the tag Team: marketing", domain["Tags"].get("Team"), "marketing")
+    story.promise("Ref is the domain's name", outputs["DomainName"], name)
+    story.promise("CreatedAt is the API's", created, domain["CreatedAt"])
+
+
+@step("Update", "an update changes what changed in the template, in the same domain")
+def update(story: Story) -> None:
+    before = story.domain(story.names.domain)
+    changed = edited(
+        story.template,
+        (DAYS, "DefaultExpirationDays: 90"),
+        (
+            "        Team: marketing\n",
+            "        Team: sales\n"
+            "        CostCentre: '4711'\n"
+            "      Matching:\n"
+            "        Enabled: true\n"
+            "        JobSchedule: {DayOfTheWeek: SUNDAY, Time: '03:00'}\n",
+        ),
+    )
+    story.page.difference(story.template, changed)
+    story.deploy(changed, ends="UPDATE_COMPLETE")
+    story.template = changed
+
+    domain = story.domain(story.names.domain)
+    tags, schedule = domain["Tags"], domain.get("Matching", {}).get("JobSchedule")
+    story.promise("the API has 90 days", domain["DefaultExpirationDays"], 90)
+    story.promise("Team is changed, CostCentre is new", (tags["Team"], tags.get("CostCentre")), ("sales", "4711"))
+    story.promise("matching runs on Sundays", schedule, {"DayOfTheWeek": "SUNDAY", "Time": "03:00"})
+    story.promise("it is the same domain as before", domain["CreatedAt"], before["CreatedAt"])
+
+
+@step("Rename", "another name is a replacement: there is a new domain, and the old one is gone")
+def rename(story: Story) -> None:
+    old, new = story.names.domain, story.names.renamed
+    changed = edited(story.template, (f"DomainName: {old}\n", f"DomainName: {new}\n"))
+    story.page.difference(story.template, changed)
+    story.deploy(changed, ends="UPDATE_COMPLETE")
+    story.template = changed
+
+    story.promise(f"the API has {new}, and no longer {old}", story.existing(old, new), {new})
+    story.promise("with the 90 days of the old one", story.domain(new)["DefaultExpirationDays"], 90)
+    story.promise("Ref is the new name", story.engine.outputs(story.names.stack)["DomainName"], new)
+
+
+@step("Update with two mistakes", "the stack's events name each mistake at once, and nothing is changed")
+def update_with_mistakes(story: Story) -> None:
+    before = story.domain(story.names.renamed)
+    changed = edited(
+        story.template, ("DefaultExpirationDays: 90", "DefaultExpirationDays: 5000"), ("Matching:", "Maching:")
+    )
+    story.page.difference(story.template, changed)
+    reason = failure(story.deploy(changed, ends="UPDATE_ROLLBACK_COMPLETE"))
+
+    named = {name for name in ("DefaultExpirationDays", "Maching") if f"{name}: " in reason}
+    story.promise("one event names both properties", named, {"DefaultExpirationDays", "Maching"})
+    story.promise("the domain is as before, LastUpdatedAt too", story.domain(story.names.renamed), before)
+    story.promise("the stack still has it", story.engine.outputs(story.names.stack)["DomainName"], story.names.renamed)
+
+
+@step("Delete", "deleting the stack deletes its domain, and no other one")
+def delete(story: Story) -> None:
+    names = story.names
+    story.delete()
+
+    story.promise(f"the API no longer has {names.renamed}", story.existing(names.domain, names.renamed), set())
+    story.promise("the domain that was made by hand is as it was", story.domain(names.made_by_hand), story.by_hand)
+    story.engine.customer_profiles.delete_domain(DomainName=names.made_by_hand)
+
+
+LIFE = (create, update, rename, update_with_mistakes, delete)
+
+
+@step("Create with a typo", "a typo ends in an event that names the property, and the API is not called")
+def typo(story: Story) -> None:
+    template = edited(example(story), (f"{DAYS}\n", "DefaultExpirationDay: 366\n"))
+    reason = failure(story.deploy(template, ends="ROLLBACK_COMPLETE"))
+
+    story.promise("the event names the property", "DefaultExpirationDay: " in reason, True)
+    story.promise("there is no domain", story.existing(story.names.domain), set())
+    story.delete()
+
+
+@step("Create with a name in use", "a domain that somebody else made is left alone")
+def name_in_use(story: Story) -> None:
+    client, name = story.engine.customer_profiles, story.names.domain
+    client.create_domain(DomainName=name, DefaultExpirationDays=30)
+    before = story.domain(name)
+    reason = failure(story.deploy(example(story), ends="ROLLBACK_COMPLETE"))
+
+    story.promise("the event says that the name is in use", "already exists" in reason, True)
+    story.promise("the domain is as before", story.domain(name), before)
+    story.delete()
+    story.promise("it still is when the stack has been deleted", story.domain(name), before)
+    client.delete_domain(DomainName=name)
+
+
+@step("Rename that is rolled back", "the old domain is as it was, and the new one is gone")
+def rename_rolled_back(story: Story) -> None:
+    old, new = story.names.domain, story.names.renamed
+    template = example(story)
+    story.deploy(template, ends="CREATE_COMPLETE")
+    before = story.domain(old)
+
+    changed = with_failing_sibling(story, edited(template, (f"DomainName: {old}\n", f"DomainName: {new}\n")))
+    story.deploy(changed, ends="UPDATE_ROLLBACK_COMPLETE")
+    story.promise("the API has the old domain and not the new one", story.existing(old, new), {old})
+    story.promise("the old domain is as before", story.domain(old), before)
+
+
+@step("Update that is rolled back", "another resource's failure takes the update back")
+def update_rolled_back(story: Story) -> None:
+    changed = edited(example(story), (DAYS, "DefaultExpirationDays: 90"), ("Team: marketing", "Team: sales"))
+    story.deploy(with_failing_sibling(story, changed), ends="UPDATE_ROLLBACK_COMPLETE")
+
+    domain = story.domain(story.names.domain)
+    story.promise("the API has 366 days again", domain["DefaultExpirationDays"], 366)
+    story.promise("and the tag Team: marketing", domain["Tags"].get("Team"), "marketing")
+    story.delete()
+
+
+FAILURES = (typo, name_in_use, rename_rolled_back, update_rolled_back)
+
+
+@step("Take over a domain", "AdoptExisting takes a domain over, and deleting the stack leaves it")
+def take_over(story: Story) -> None:
+    client, name = story.engine.customer_profiles, story.names.domain
+    client.create_domain(DomainName=name, DefaultExpirationDays=30, Tags={"MadeBy": "hand"})
+    created = story.domain(name)["CreatedAt"]
+    story.deploy(example(story, AdoptExisting="true"), ends="CREATE_COMPLETE")
+
+    domain = story.domain(name)
+    story.promise("the domain has the template's 366 days", domain["DefaultExpirationDays"], 366)
+    story.promise("it keeps the tag that it had", domain["Tags"].get("MadeBy"), "hand")
+    story.promise("it is the same domain", domain["CreatedAt"], created)
+    story.delete()
+    story.promise("it is still there when the stack has been deleted", story.domain(name)["CreatedAt"], created)
+    client.delete_domain(DomainName=name)
+
+
+ADOPTION = (take_over,)
+
+
+@step("Delete a protected domain", "DeletionProtection keeps a domain that holds a profile")
+def protected_delete(story: Story) -> None:
+    client, name = story.engine.customer_profiles, story.names.domain
+    story.deploy(example(story, DeletionProtection="true"), ends="CREATE_COMPLETE")
+    client.create_profile(DomainName=name, FirstName="Ada")
+    seconds = story.wait_for(lambda: client.get_domain(DomainName=name)["Stats"]["ProfileCount"] > 0)
+    story.note("Stats count a new profile", f"after {seconds:.0f} s")
+    reason = failure(story.delete(ends="DELETE_FAILED"))
+
+    story.promise("the event says what the domain holds", "holds 1 profile" in reason, True)
+    story.promise("the domain is still there", story.existing(name), {name})
+    client.delete_domain(DomainName=name)
+    story.delete()
+
+
+PROTECTION = (protected_delete,)
+
+
+def demo_names() -> Names:
+    """The names on the local engine, where nobody else's are."""
+    return Names("crm", EXAMPLE_DOMAIN, "amazon-connect-web-shop", "amazon-connect-made-by-hand")

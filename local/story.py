@@ -1,0 +1,215 @@
+"""A story that is played on a CloudFormation, step by step, each promise checked by asking the API.
+
+    @step("Create", "a stack makes a domain")
+    def create(story: Story) -> None:
+        story.deploy(template, ends="CREATE_COMPLETE")
+        story.promise("the API has the domain", story.domain(name)["DefaultExpirationDays"], 366)
+
+    Story(engine, page, names).play([create])
+
+The demo (local/demo.py) and the acceptance run (local/verify.py) play the chapters of local/chapters.py.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.page import Page
+from local.processes import EngineError
+from local.stacks import StackEvent, Stacks
+
+# What may go wrong in a step without being a mistake in the step.
+FAILURES = (EngineError, BotoCoreError, ClientError)
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a story may make. On AWS no name may be anyone else's."""
+
+    stack: str
+    domain: str
+    renamed: str
+    made_by_hand: str
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One thing that was promised, and whether it was found so. `detail` tells what was found instead."""
+
+    text: str
+    kept: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a story: what it proves when all its promises are kept."""
+
+    title: str
+    proves: str
+    play: Callable[[Story], None]
+
+
+@dataclass(frozen=True)
+class Note:
+    """What was seen where nothing was promised. `guess` is a part of the stand-in's guess that it is about, or ""."""
+
+    text: str
+    seen: str
+    guess: str = ""
+
+
+@dataclass
+class Outcome:
+    """What came of a step."""
+
+    step: Step
+    promises: list[Promise] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        return bool(self.promises or self.notes) and all(promise.kept for promise in self.promises)
+
+
+def step(title: str, proves: str) -> Callable[[Callable[[Story], None]], Step]:
+    """Make a function a step of a story."""
+    return lambda play: Step(title, proves, play)
+
+
+@dataclass
+class Story:
+    """Plays steps, and keeps what came of them.
+
+    `template` is what the stack was deployed with last, and `by_hand` the domain that no stack owns as it was at first:
+    for steps that come later.
+    """
+
+    engine: Stacks
+    page: Page
+    names: Names
+    outcomes: list[Outcome] = field(default_factory=list)
+    template: str = ""
+    by_hand: Mapping[str, Any] = field(default_factory=dict)
+    # Every event of every stack so far.
+    events: list[StackEvent] = field(default_factory=list)
+
+    def play(self, steps: Iterable[Step]) -> None:
+        """Play the steps in order.
+
+        Raises:
+            EngineError, BotoCoreError, ClientError: A step could not be played to its end.
+        """
+        for each in steps:
+            self.page.heading(f"{len(self.outcomes) + 1}. {each.title}")
+            self.outcomes.append(Outcome(each))
+            try:
+                each.play(self)
+            except FAILURES as error:
+                self.broken("the step could be played to its end", f"{error}")
+                raise
+
+    def promise(self, text: str, found: object, promised: object) -> None:
+        """Check one promise, show it, and keep it with the current step."""
+        if found == promised:
+            self.page.mark(text, good=True)
+            self.outcomes[-1].promises.append(Promise(text, kept=True))
+        else:
+            self.broken(text, f"promised is {promised!r}, found {found!r}")
+
+    def broken(self, text: str, detail: str) -> None:
+        """Show a promise that was not kept, and keep it with the current step."""
+        self.page.mark(f"{text}: {detail}", good=False)
+        self.outcomes[-1].promises.append(Promise(text, kept=False, detail=detail))
+
+    def note(self, text: str, seen: str, guess: str = "") -> None:
+        """Show what was seen, and keep it with the current step."""
+        self.page.text(f"{text}: {seen}")
+        self.outcomes[-1].notes.append(Note(text, seen, guess))
+
+    def wait_for(self, condition: Callable[[], bool], *, at_most: float = 600) -> float:
+        """Wait until the condition holds. Return how many seconds that took.
+
+        Raises:
+            EngineError: It has not held within `at_most` seconds.
+        """
+        started = time.monotonic()
+        while not condition():
+            if time.monotonic() - started > at_most:
+                raise EngineError(f"waited for {at_most:.0f} s in vain")
+            time.sleep(self.engine.poll_seconds)
+        return time.monotonic() - started
+
+    def deploy(self, template: str, *, ends: str, stack: str = "") -> list[StackEvent]:
+        """Create or update a stack (the story's own if none is named), show its events, and check how it ends."""
+        stack = stack or self.names.stack
+        return self._end_of(stack, self.engine.deploy(stack, template), ends)
+
+    def delete(self, *, ends: str = "DELETE_COMPLETE", stack: str = "") -> list[StackEvent]:
+        """Delete a stack, show its events, and check how it ends."""
+        stack = stack or self.names.stack
+        return self._end_of(stack, self.engine.delete(stack), ends)
+
+    def domain(self, name: str) -> dict[str, Any]:
+        """The domain as the API reports it, without its Stats, which the service brings up to date when it likes."""
+        response = dict(self.engine.customer_profiles.get_domain(DomainName=name))
+        return {key: value for key, value in response.items() if key not in ("ResponseMetadata", "Stats")}
+
+    def existing(self, *names: str) -> set[str]:
+        """Which of the domains are there."""
+        return {name for name in names if self._exists(name)}
+
+    def _exists(self, name: str) -> bool:
+        client = self.engine.customer_profiles
+        try:
+            client.get_domain(DomainName=name)
+        except client.exceptions.ResourceNotFoundException:
+            return False
+        return True
+
+    def _end_of(self, stack: str, operation: Iterable[StackEvent], ends: str) -> list[StackEvent]:
+        self.page.gap()
+        events = []
+        for event in operation:
+            self.page.event(event)
+            events.append(event)
+        self.events += events
+        self.page.gap()
+        if self.engine.status(stack):
+            self.page.table(self.engine.outputs(stack))
+            self.page.gap()
+        self.promise(f"the stack ends as {ends}", events[-1].status if events else "without an event", ends)
+        return events
+
+
+def failure(events: Iterable[StackEvent]) -> str:
+    """The reason of the first event that failed, or "" if none did."""
+    return next((event.reason for event in events if event.failed), "")
+
+
+def edited(template: str, *replacements: tuple[str, str]) -> str:
+    """The template with each text replaced, as a person would edit it.
+
+    Raises:
+        ValueError: One of the texts is not in it exactly once.
+    """
+    for old, new in replacements:
+        if template.count(old) != 1:
+            raise ValueError(f"the template should have {old.strip()!r} once, for the story to change")
+        template = template.replace(old, new)
+    return template
+
+
+def conclude(story: Story, seconds: float) -> bool:
+    """Say what was proved. Return whether that is everything."""
+    promises = [promise for outcome in story.outcomes for promise in outcome.promises]
+    kept = sum(promise.kept for promise in promises)
+    story.page.heading(f"What this proved, in {seconds:.0f} s: {kept} of {len(promises)} promises kept")
+    for outcome in story.outcomes:
+        story.page.mark(f"{outcome.step.title}: {outcome.step.proves}", good=outcome.good)
+    return bool(story.outcomes) and all(outcome.good for outcome in story.outcomes)
