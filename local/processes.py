@@ -23,7 +23,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = PROJECT / ".venv"
 
 POLL_SECONDS = 0.1
-START_SECONDS = 60
+START_SECONDS = 120  # only what hangs takes so long, on a slow machine, too
 STOP_SECONDS = 5
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -33,7 +34,7 @@ def running_stand_in(directory: Path, engine_url: str | None = None) -> Iterator
 
     With an engine it refuses what the engine's policies do not allow; without one it allows everything.
     """
-    command = [str(ENVIRONMENTS / "test/bin/python"), "-m", "local.server", "--port", "0"]
+    command = [sys.executable, "-m", "local.server", "--port", "0"]
     if engine_url:
         command += ["--engine", engine_url]
     environment = os.environ | {"MOTO_ACCOUNT_ID": ACCOUNT}
@@ -86,7 +87,8 @@ def running_ministack(directory: Path) -> Iterator[str]:
 
 def client_of(url: str, service: str) -> Any:
     """A client of a service that one of the servers offers, with an administrator's permissions."""
-    client = boto3.client(service, endpoint_url=url)  # type: ignore[call-overload]
+    # A session of its own: the default one may remember the credentials of tests without a server.
+    client = boto3.Session().client(service, endpoint_url=url)  # type: ignore[call-overload]
     # Many policies deny what does not come over TLS. ministack takes a request for one that came over TLS to a proxy in
     # front of it if the request says so.
     client.meta.events.register("before-sign", _say_that_it_came_over_tls)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from bench.contenders import Contender, Interpreter, build_project
+from bench.runtime import SAM_PYTHON
 from local.engine import Engine, aws_out_of_reach, running_engine
 
 # A test may say how many examples it needs; everything else is set here, once. No setting measures time, so that a slow
@@ -32,6 +36,27 @@ def pytest_configure(config: pytest.Config) -> None:
     isolation = ExitStack()
     isolation.enter_context(aws_out_of_reach())
     config.add_cleanup(isolation.close)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share something slow to make run in the same process, which makes it once (pytest-xdist)."""
+    for item in items:
+        for shared in {"engine", "project"}.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(shared))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
+    """What a test captured may hold half a surrogate pair, which pytest-xdist can't send from process to process."""
+    data = yield
+    return json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")) if data else data
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Contender:
+    """The function as it is built for Lambda's own version of Python: some 10 seconds, once."""
+    return build_project(tmp_path_factory.mktemp("build") / "artifact", Interpreter.at(SAM_PYTHON))
 
 
 @pytest.fixture(scope="session")

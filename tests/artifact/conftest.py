@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.certificates import make_certificates
-from bench.contenders import Contender, Interpreter, build_project
+from bench.contenders import Contender, Interpreter
 from bench.endpoints import Endpoints
 from bench.runtime import SAM_PYTHON
 
@@ -17,11 +17,6 @@ from bench.runtime import SAM_PYTHON
 def interpreter() -> Interpreter:
     """The Python that the function is built for and runs with here."""
     return Interpreter.at(SAM_PYTHON)
-
-
-@pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory, interpreter: Interpreter) -> Contender:
-    return build_project(tmp_path_factory.mktemp("build") / "artifact", interpreter)
 
 
 @pytest.fixture(scope="session")

@@ -7,17 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.contenders import Contender, Interpreter, build_project
-from bench.runtime import SAM_PYTHON
 from tests.runtime.api import Api
 
 if TYPE_CHECKING:
     from tests.handler.cloudformation import Mailbox
-
-
-@pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Contender:
-    return build_project(tmp_path_factory.mktemp("build") / "artifact", Interpreter.at(SAM_PYTHON))
 
 
 @pytest.fixture
