@@ -10,8 +10,14 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 TEST := .venv/test/bin
 SAM := .venv/sam/bin
 CHECKED := $(wildcard handler local lint bench docs tests)
-# The CDK is tried where its own runtime is at hand.
-CDK := $(if $(shell command -v node),.venv/cdk/.complete)
+# uv installs the environments in a fifth of pip's time. Where it isn't at hand, pip installs it first.
+UV := $(if $(shell command -v uv),,uv)
+export PATH := $(PATH):$(CURDIR)/.venv/uv/bin
+# The environments that a goal needs. The CDK is tried where its own runtime is at hand.
+FOR_DEMO := $(UV) demo sam engine
+FOR_TESTS := $(UV) test sam engine
+FOR_ALL_TESTS := $(FOR_TESTS) $(if $(shell command -v node),cdk)
+complete = $(1:%=.venv/%/.complete)
 
 EVENT := create
 # Further flags of sam local invoke, such as --skip-pull-image.
@@ -35,12 +41,14 @@ help: ## list the targets
 ## What a person runs
 
 .PHONY: demo
-demo: environments ## a stack's whole life on this machine: create, update, rename, rollback, delete
-	@$(TEST)/python -m local.demo
+demo: SET_UP = $(FOR_DEMO)
+demo: $(call complete,$(FOR_DEMO)) ## a stack's whole life on this machine: create, update, rename, rollback, delete
+	@.venv/demo/bin/python -m local.demo
 
 .PHONY: test
-test: environments $(CDK) check ## the whole suite
-	$(TEST)/pytest
+test: SET_UP = $(FOR_ALL_TESTS)
+test: $(call complete,$(FOR_ALL_TESTS)) check ## the whole suite, on as many processes as there are cores
+	$(TEST)/pytest --numprocesses auto --dist loadgroup
 
 .PHONY: check
 check: .venv/test/.complete ## formatting, types and templates
@@ -50,7 +58,7 @@ check: .venv/test/.complete ## formatting, types and templates
 	$(TEST)/cfn-lint --append-rules lint/rules -- template.yaml $(shell find examples -name '*.yaml')
 
 .PHONY: soak
-soak: environments ## thousands of random sequences of events and faults, others each time
+soak: .venv/test/.complete ## thousands of random sequences of events and faults, others each time
 	HYPOTHESIS_PROFILE=soak $(TEST)/pytest --timeout 0 tests/handler/test_state_machine.py
 
 .PHONY: bench
@@ -84,9 +92,11 @@ clean: ## remove what was built, not the environments
 locks: ## pin again what the requirements/*.in and handler/requirements.in ask for (needs uv)
 	$(call lock,handler/requirements,3.13)
 	$(call lock,requirements/test,3.11)
+	$(call lock,requirements/demo,3.11)
 	$(call lock,requirements/sam,3.11)
 	$(call lock,requirements/engine,3.11)
 	$(call lock,requirements/cdk,3.11)
+	$(call lock,requirements/uv,3.11)
 
 # $(call lock,FILE,OLDEST PYTHON) makes FILE.txt from FILE.in. No address of a registry gets into it.
 define lock
@@ -96,24 +106,41 @@ define lock
 	} >$(notdir $(1)).new && mv $(notdir $(1)).new $(notdir $(1)).txt
 endef
 
-## Environments: one for the tests, one for SAM, one for the local engine, since the three pin botocore differently
+## Environments: one for the demo, one for the tests, one for SAM, one for the local engine, since these pin botocore
+## differently
 
 .PHONY: environments
-environments: .venv/test/.complete .venv/sam/.complete .venv/engine/.complete
+environments: SET_UP = $(FOR_TESTS)
+environments: $(call complete,$(FOR_TESTS))
 
-.venv/%/.complete: requirements/%.txt
-	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found; name one with make PYTHON=/path/to/python3" >&2; exit 1; }
-	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON)" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "make: $(PYTHON) is $$($(PYTHON) --version 2>&1), but 3.11 or newer is needed;" \
-			"name one with make PYTHON=/path/to/python3" >&2; exit 1; }
-	@echo "Installing $< into .venv/$* ($$($(PYTHON) --version))"
+.venv/%/.complete: requirements/%.txt | $(call complete,$(UV))
+	$(call announce,$*)
 	@rm -rf .venv/$*
-	@if command -v uv >/dev/null; then \
-		uv venv --quiet --no-project --no-config --python "$$(command -v $(PYTHON))" .venv/$* && \
-		uv pip sync --quiet --compile-bytecode --require-hashes --python .venv/$*/bin/python $<; \
-	else \
-		$(PYTHON) -m venv .venv/$* && \
-		.venv/$*/bin/python -m pip install --quiet --require-hashes --no-deps --disable-pip-version-check -r $<; \
-	fi
+	@{ command -v uv >/dev/null && uv venv --quiet --no-project --no-config --python "$$(command -v $(PYTHON))" .venv/$* && \
+		uv pip sync --quiet --no-config --require-hashes --python .venv/$*/bin/python $<; } || { \
+		echo "  without uv: pip takes longer" && rm -rf .venv/$* && \
+		$(PYTHON) -m venv .venv/$* && $(call install_with_pip,$*); }
 	@touch $@
+
+.venv/uv/.complete: requirements/uv.txt
+	$(call announce,uv)
+	@rm -rf .venv/uv
+	@$(PYTHON) -m venv .venv/uv
+	@$(call install_with_pip,uv) || echo "  there is none for this machine"
+	@touch $@
+
+# $(call announce,ENVIRONMENT) says which environment of how many is installed, or why none can be.
+define announce
+@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found; name one with make PYTHON=/path/to/python3" >&2; exit 1; }
+@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON)" >&2; exit 1; }
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	echo "make: $(PYTHON) is $$($(PYTHON) --version 2>&1), but 3.11 or newer is needed;" \
+		"name one with make PYTHON=/path/to/python3" >&2; exit 1; }
+@set -- $(or $(SET_UP),$(1)); count=$$#; while test $$# -gt 1 -a "$$1" != $(1); do shift; done; \
+	echo "Environment $$((count - $$# + 1)) of $$count: installing .venv/$(1)" \
+		"($$(grep -c == requirements/$(1).txt) packages, $$($(PYTHON) --version))"
+endef
+
+# $(call install_with_pip,ENVIRONMENT). Bytecode is left to the first import, which most modules never see.
+install_with_pip = .venv/$(1)/bin/python -m pip install --quiet --no-compile --require-hashes --no-deps \
+	--disable-pip-version-check -r requirements/$(1).txt
