@@ -16,10 +16,12 @@ from botocore.httpsession import ProxyConfiguration
 from botocore.utils import get_environ_proxies
 
 from handler.deadline import Deadline
+from handler.event import Event
 from handler.telemetry import logger
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
 MOST_BYTES = 4096
+SUCCESS, FAILED = "SUCCESS", "FAILED"
 
 # S3 answers with a redirect while a bucket is new. All other retries are made here, with a look at the clock.
 _ONLY_REDIRECTS = urllib3.Retry(total=None, connect=0, read=0, redirect=2, status=0, other=0)
@@ -43,8 +45,31 @@ for _name in ("urllib3.connectionpool", "urllib3.poolmanager", "urllib3.util.ret
     logging.getLogger(_name).addFilter(_HideQueries())
 
 
+def succeeded(event: Event, physical_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to an event that was carried out; `data` holds strings and numbers, for Fn::GetAtt."""
+    return _answer(event, SUCCESS, physical_id, "", data)
+
+
+def failed(event: Event, physical_id: str, reason: str) -> dict[str, Any]:
+    """The answer to an event that failed; a failed Create needs a physical id, too."""
+    return _answer(event, FAILED, physical_id, reason, {})
+
+
+def _answer(event: Event, status: str, physical_id: str, reason: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "Status": status,
+        "Reason": reason,
+        "PhysicalResourceId": physical_id,
+        "StackId": event.stack_id,
+        "RequestId": event.request_id,
+        "LogicalResourceId": event.logical_id,
+        "NoEcho": False,
+        "Data": data,
+    }
+
+
 def fitted(answer: Mapping[str, Any], log_stream: str) -> dict[str, Any]:
-    """The answer, short enough for CloudFormation: what is too long keeps its beginning, and says where the rest is."""
+    """The answer, short enough for CloudFormation: a long reason keeps its beginning and names the log stream."""
     ending = f"... (all of it is in the log stream {log_stream})"
     reason, data = answer["Reason"], dict(answer["Data"])
     short = {**answer, "Data": data}
@@ -95,7 +120,7 @@ def deliver(url: Any, answer: Mapping[str, Any], end: Deadline) -> None:
         pause = min(pause * 2, 10.0)
         if end.seconds_left() - pause < 0.5:
             raise AnswerNotTakenError(f"CloudFormation did not take the answer ({outcome}). The answer was: {said}")
-        logger.warning("answer not taken, trying again", outcome=outcome)
+        logger.warning("answer not taken, retrying", outcome=outcome)
         time.sleep(pause)
 
 
@@ -120,10 +145,10 @@ def _attempt(url: str, body: bytes, seconds: float) -> str:
 def _pool(proxy: str | None) -> urllib3.PoolManager:
     """Connections stay open from one event to the next; urllib3 notices one that died while the environment was frozen.
 
-    The certificates are read once: else urllib3 reads them for every new connection. A bundle that isn't there must not
-    keep the answer back which says so.
+    The certificates are read once, not for every new connection. The bundle is that of the API's calls; one that isn't
+    there is ignored, so that the answer which reports it goes out.
     """
-    bundle = os.environ.get("AWS_CA_BUNDLE", "")
+    bundle = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE", "")
     context = ssl.create_default_context(cafile=bundle if os.path.exists(bundle) else None)
     if proxy is None:
         return urllib3.PoolManager(ssl_context=context)

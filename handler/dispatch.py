@@ -65,7 +65,8 @@ class CustomResource:
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Handle one event. Returns the answer, for `sam local invoke` to show.
 
-        Raises ValueError for an event without ResponseURL and AnswerNotTakenError, neither when it is run locally.
+        Raises ValueError for an event without ResponseURL, AnswerNotTakenError for an answer that could not be
+        delivered. Run locally it raises neither.
         """
         started, url, is_local = time.monotonic(), event.get("ResponseURL"), bool(os.environ.get(_LOCAL))
         if not url and not is_local:
@@ -84,13 +85,16 @@ class CustomResource:
                 raise
             logger.warning(str(error))
         finally:
-            bug, throttled = self._crhelper.bug, invocation.attempts.throttled
-            telemetry.end(request, told, time.monotonic() - started, throttled=throttled, bug=bug)
+            bug = None if failures.is_expected(self._crhelper.error) else self._crhelper.error
+            seconds, throttled = time.monotonic() - started, invocation.attempts.throttled
+            telemetry.end(request, told, seconds, throttled=throttled, bug=bug)
         return sent
 
 
 class _Crhelper(CfnResource):
-    """crhelper, with its timer and its delivery replaced."""
+    """crhelper, with its timer and its delivery replaced; `error` is what the last event failed with."""
+
+    error: BaseException | None = None
 
     def __init__(self) -> None:
         with _run_locally():
@@ -103,8 +107,7 @@ class _Crhelper(CfnResource):
     def answer_to(self, event: Event, invocation: Invocation, context: Any) -> dict[str, Any]:
         """Dispatch one event. Returns the answer."""
         self.Status, self.Reason, self.Data = FAILED, "", {}
-        self._request, self._invocation = event, invocation
-        self._error: BaseException | None = None
+        self._request, self._invocation, self.error = event, invocation, None
         timer = Timer(invocation.deadline.seconds_left())
         try:
             with timer:
@@ -115,22 +118,9 @@ class _Crhelper(CfnResource):
         except DeadlineReached as reached:
             timer.cancel()  # it may have interrupted its own end
             self._fail(reached)
-        is_success = self.Status == SUCCESS
-        return {
-            "Status": self.Status,
-            "Reason": self.Reason,
-            "PhysicalResourceId": self.PhysicalResourceId if is_success else self.generate_physical_id(None),
-            "StackId": event.stack_id,
-            "RequestId": event.request_id,
-            "LogicalResourceId": event.logical_id,
-            "NoEcho": False,
-            "Data": self.Data if is_success else {},
-        }
-
-    @property
-    def bug(self) -> BaseException | None:
-        """The error that nobody expected, if the last event met one."""
-        return None if self._error is None or failures.is_expected(self._error) else self._error
+        if self.Status == SUCCESS:
+            return answer.succeeded(event, self.PhysicalResourceId, self.Data)
+        return answer.failed(event, self.generate_physical_id(None), self.Reason)
 
     def calling(self, handler: Handler) -> Callable[..., str]:
         """Return a function as crhelper calls it, which calls the handler."""
@@ -148,10 +138,10 @@ class _Crhelper(CfnResource):
 
     def generate_physical_id(self, event: Any) -> str:
         """Make the physical id of a failed event; crhelper's own could be a domain's name."""
-        return failures.physical_id(self._request, self._error, self._invocation)
+        return failures.physical_id(self._request, self.error, self._invocation)
 
     def _fail(self, error: BaseException) -> None:
-        self._error = error
+        self.error = error
         self.Status, self.Reason = FAILED, failures.reason(error, self._invocation.attempts)
 
     def _set_timeout(self) -> None:

@@ -11,9 +11,9 @@ from handler.invocation import Invocation
 from handler.properties import InvalidPropertiesError
 
 
-def is_expected(error: BaseException) -> bool:
-    """Whether the error says by itself what happened; any other one is a bug of the function's."""
-    return isinstance(error, (InvalidPropertiesError, RefusedError, ApiError, DeadlineReached))
+def is_expected(error: BaseException | None) -> bool:
+    """Whether there is no error, or one whose own text says what happened. Any other one is a bug of the function's."""
+    return error is None or isinstance(error, (InvalidPropertiesError, RefusedError, ApiError, DeadlineReached))
 
 
 def malformed(event: Event) -> RefusedError | None:

@@ -1,4 +1,4 @@
-"""The answer: in a form that CloudFormation takes, sent until it is taken, and its URL a secret."""
+"""The answer: it has a form that CloudFormation takes, is sent until it is taken, and its URL stays secret."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
-import botocore.session
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,16 +27,11 @@ from handler import answer as answers
 from handler import app
 from handler.answer import AnswerNotTakenError, deliver, encoded, fitted, is_response_url
 from handler.deadline import Deadline
-from handler.outputs import outputs
 from tests.handler.cloudformation import MOST_BYTES, STACK, Context, Mailbox, event
 from tests.handler.faults import Clock, Wire
 
 LOG_STREAM = "2025/01/01/[$LATEST]0123456789abcdef"
 SECRET = "0dd5-the-signature"
-MODEL = botocore.session.get_session().get_service_model("customer-profiles")
-REPORTED: Any = MODEL.operation_model("GetDomain").output_shape
-ASKED: Any = MODEL.operation_model("CreateDomain").input_shape
-
 # Everything that Python holds as text, half surrogate pairs included: json.loads makes them out of \ud800.
 TEXTS = st.text(st.characters(exclude_categories=()))
 
@@ -106,7 +99,7 @@ class TestForm:
         assert (short["Reason"], short["Data"]["DomainName"], short["Data"]["Count"]) == ("short", "customers", 3)
         assert short["Data"]["Long"].startswith("x" * 3000)
 
-    def test_what_is_cut_is_not_cut_from_the_answer_that_came(self) -> None:
+    def test_the_answer_that_was_passed_in_is_not_changed(self) -> None:
         long = an_answer("r" * 5000, Long="x" * 5000)
         before = json.loads(encoded(long))
 
@@ -115,7 +108,7 @@ class TestForm:
         assert long == before
 
     @given(reason=TEXTS, times=st.integers(1, 5000), data=st.dictionaries(TEXTS, TEXTS | st.integers(), max_size=4))
-    def test_any_answer_fits_and_says_whose_it_is(self, reason: str, times: int, data: dict[str, Any]) -> None:
+    def test_any_answer_fits_and_keeps_its_ids(self, reason: str, times: int, data: dict[str, Any]) -> None:
         answer = {**an_answer(reason * times), "Data": data}
 
         sent = encoded(fitted(answer, LOG_STREAM))
@@ -127,61 +120,10 @@ class TestForm:
         assert bool(arrived["Reason"]) == bool(reason), "FAILED without a reason is no answer"
 
     @pytest.mark.parametrize("data", [{}, {"Count": 3}, {"Name": ""}])
-    def test_ids_too_long_by_themselves_end_in_an_answer_all_the_same(self, data: dict[str, Any]) -> None:
+    def test_ids_that_are_too_long_by_themselves_are_kept(self, data: dict[str, Any]) -> None:
         answer = {**an_answer("reason", **data), "LogicalResourceId": "L" * 5000}
 
         assert fitted(answer, LOG_STREAM)["LogicalResourceId"] == answer["LogicalResourceId"]
-
-
-class TestOutputs:
-    def test_times_are_utc_in_iso_8601(self) -> None:
-        live = {
-            "DomainName": "customers",
-            "CreatedAt": datetime(2025, 1, 1, 1, 30, tzinfo=timezone(timedelta(hours=2))),
-            "LastUpdatedAt": datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC),
-        }
-
-        data = outputs(live, "arn", REPORTED, ASKED)
-
-        assert data["CreatedAt"] == "2024-12-31T23:30:00Z"
-        assert data["LastUpdatedAt"] == "2025-01-02T03:04:05Z"
-
-    def test_only_strings_and_numbers_get_into_data(self) -> None:
-        data = outputs(_everything(REPORTED), "arn", REPORTED, ASKED)
-
-        assert {type(value) for value in data.values()} <= {str, int, float}
-        assert {"DomainName", "DomainArn", "CreatedAt", "LastUpdatedAt", "Stats.ProfileCount"} <= data.keys()
-        assert {"RuleBasedMatching.Status", "DataStore.Readiness.Message"} <= data.keys()
-
-    def test_what_was_asked_for_is_no_output(self) -> None:
-        data = outputs(_everything(REPORTED), "arn", REPORTED, ASKED)
-
-        assert not {"DefaultExpirationDays", "Matching.Enabled", "Tags"} & data.keys()
-
-    def test_what_the_api_does_not_report_is_left_out(self) -> None:
-        assert outputs({"DomainName": "customers"}, "arn", REPORTED, ASKED) == {
-            "DomainName": "customers",
-            "DomainArn": "arn",
-        }
-
-
-def _everything(shape: Any) -> Any:
-    """A value of that shape with every member it has."""
-    match shape.type_name:
-        case "structure":
-            return {name: _everything(member) for name, member in shape.members.items()}
-        case "list":
-            return [_everything(shape.member)]
-        case "map":
-            return {"key": _everything(shape.value)}
-        case "timestamp":
-            return datetime(2025, 1, 1, tzinfo=UTC)
-        case "boolean":
-            return True
-        case "string":
-            return "text"
-        case _:
-            return 7
 
 
 class TestDelivery:
@@ -211,7 +153,7 @@ class TestDelivery:
         assert clock.pauses == sorted(set(clock.pauses)), "the pauses don't grow"
         assert len(clock.pauses) == 4
 
-    def test_a_refused_connection_is_tried_again_until_somebody_listens(self, clock: Clock) -> None:
+    def test_a_refused_connection_is_retried_until_it_is_accepted(self, clock: Clock) -> None:
         with late_server() as (url, listen, taken):
             clock.on_sleep.append(lambda: listen() if len(clock.pauses) == 3 else None)
 
@@ -220,7 +162,7 @@ class TestDelivery:
             assert len(clock.pauses) == 3
             assert taken == ["Domain"]
 
-    def test_a_kept_connection_that_was_closed_meanwhile_costs_no_answer(self, mailbox: Mailbox, clock: Clock) -> None:
+    def test_an_answer_is_retried_if_the_kept_connection_was_closed(self, mailbox: Mailbox, clock: Clock) -> None:
         send(mailbox.url(), clock)
         mailbox.first.append(0)
 
@@ -242,7 +184,7 @@ class TestDelivery:
         assert seconds - taken < 11, "there was time for another attempt"
 
     def test_a_put_that_hangs_leaves_time_for_another(self) -> None:
-        """A kept connection that a firewall has dropped meanwhile says nothing any more, not even that it is closed."""
+        """As a kept connection does that a firewall has dropped without telling either end."""
         with socket.create_server(("127.0.0.1", 0)) as server:
             server.settimeout(60)
             seconds_gone = [0.0]
@@ -277,14 +219,15 @@ class TestDelivery:
         assert target.endswith(put.path)
         assert put.answer == an_answer()
 
-    def test_a_redirect_in_a_circle_ends_when_the_time_is_up(self, clock: Clock) -> None:
+    def test_a_redirect_loop_ends_when_the_time_is_up(self, clock: Clock) -> None:
         with redirecting_server(None) as url, pytest.raises(AnswerNotTakenError):
             send(url, clock, seconds=20.0)
 
+    @pytest.mark.parametrize("name", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
     def test_https_with_the_certificates_of_the_environment(
-        self, certificates: Certificates, clock: Clock, monkeypatch: pytest.MonkeyPatch
+        self, name: str, certificates: Certificates, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("AWS_CA_BUNDLE", str(certificates.bundle))
+        monkeypatch.setenv(name, str(certificates.bundle))
         module = answer_module_that_starts_now()
 
         with late_server(certificates) as (url, listen, taken):
@@ -293,7 +236,7 @@ class TestDelivery:
 
             assert taken == ["Domain"]
 
-    def test_a_bundle_of_certificates_that_is_not_there_keeps_no_answer_back(
+    def test_a_missing_bundle_of_certificates_does_not_prevent_the_answer(
         self, mailbox: Mailbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AWS_CA_BUNDLE", "/nowhere/bundle.pem")
@@ -355,7 +298,7 @@ class TestProxy:
         assert len(mailbox.taken()) == 1
         assert proxy.requests == []
 
-    def test_a_proxy_that_is_not_there_is_tried_again_like_any_other_failure(
+    def test_a_proxy_that_refuses_connections_is_retried(
         self, mailbox: Mailbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for name in ("NO_PROXY", "no_proxy"):
@@ -372,7 +315,7 @@ NO_URLS: list[Any] = ["...", "https://", "http://", "https:///path", "ftp://exam
 PLACEHOLDER = "http://pre-signed-S3-url-for-response"  # in Lambda's own test event and in AWS's documentation
 
 
-class TestAUrlThatCannotBeOne:
+class TestAResponseUrlThatCannotBeOne:
     @pytest.mark.parametrize("url", [*NO_URLS, PLACEHOLDER, "http://[not-an-address/?X-Amz-Signature=1"])
     def test_is_given_up_at_once(self, url: Any, clock: Clock) -> None:
         with pytest.raises(AnswerNotTakenError, match="ResponseURL"):
@@ -393,7 +336,7 @@ class TestAUrlThatCannotBeOne:
             "https://[::1]:443/answers",
         ],
     )
-    def test_is_not_one_of_cloudformations_or_of_an_engine(self, url: str) -> None:
+    def test_does_not_include_those_of_cloudformation_and_of_local_engines(self, url: str) -> None:
         assert is_response_url(url)
 
 
@@ -440,7 +383,7 @@ class TestSecrecy:
         assert_kept_secret("\n".join([text, repr(raised.value), *every_log, *capfd.readouterr()]), url)
         assert raised.value.__context__ is None, "an exception of urllib3's, which quotes the URL"
 
-    def test_urllib3_still_logs_what_it_does_but_for_the_query(
+    def test_urllib3_still_logs_its_requests_without_their_queries(
         self, mailbox: Mailbox, clock: Clock, every_log: list[str]
     ) -> None:
         send(mailbox.url(SECRET), clock)
@@ -492,7 +435,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 class LoopbackProxy:
-    """An HTTP proxy on loopback: it tunnels what is to be encrypted, and takes everything else as its own."""
+    """An HTTP proxy on loopback: it opens tunnels for HTTPS, and answers HTTP requests itself."""
 
     def __init__(self) -> None:
         self.requests: list[str] = []
@@ -552,7 +495,7 @@ class LoopbackProxy:
 def late_server(
     certificates: Certificates | None = None,
 ) -> Iterator[tuple[str, Callable[[], None], list[str]]]:
-    """A mailbox that refuses connections until it is told to listen: its URL, that function, and whose answers came."""
+    """A server that refuses connections until it is told to listen: its URL, that function, the logical ids it got."""
     taken: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -35,12 +35,12 @@ def hang(*_: Any) -> Outcome:
 
 
 def hang_with_timer(seconds: float) -> None:
-    """On a slow machine the timer may ring before the call, so that both have to be within `pytest.raises`."""
+    """On a slow machine the timer may end before the call, so that both have to be within `pytest.raises`."""
     with Timer(seconds):
         hang()
 
 
-def hang_again_after_the_first_ring() -> None:
+def hang_again_after_the_first_exception() -> None:
     with Timer(SOON):
         with contextlib.suppress(DeadlineReached):
             hang()
@@ -76,15 +76,15 @@ def soon(clock: Clock) -> Context:
 
 class TestTimer:
     @pytest.mark.parametrize("seconds", [SOON, 0.0, -5.0])
-    def test_it_rings_out_of_a_call_that_hangs(self, seconds: float) -> None:
+    def test_it_interrupts_a_call_that_hangs(self, seconds: float) -> None:
         with pytest.raises(DeadlineReached):
             hang_with_timer(seconds)
 
-    def test_it_rings_again_when_its_first_ring_was_swallowed(self) -> None:
+    def test_it_raises_again_a_second_later_if_the_first_exception_is_dropped(self) -> None:
         with pytest.raises(DeadlineReached):
-            hang_again_after_the_first_ring()
+            hang_again_after_the_first_exception()
 
-    def test_once_cancelled_it_never_rings(self) -> None:
+    def test_it_raises_nothing_once_it_is_cancelled(self) -> None:
         with Timer(300) as timer:
             timer.cancel()
 
@@ -94,13 +94,13 @@ class TestTimer:
     def test_no_library_takes_it_for_a_failed_attempt(self) -> None:
         assert not issubclass(DeadlineReached, Exception)
 
-    def test_it_rings_out_of_a_call_of_the_api_and_says_which(self, clock: Clock) -> None:
+    def test_it_interrupts_a_call_of_the_api_and_names_it(self, clock: Clock) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             silent.settimeout(HANGS)
             url = f"http://127.0.0.1:{silent.getsockname()[1]}"
             client = boto3.client("customer-profiles", region_name=REGION, endpoint_url=url, config=_CONFIG)
 
-            def ring_once_the_call_is_there() -> None:
+            def interrupt_once_the_call_has_arrived() -> None:
                 with silent.accept()[0] as connection:
                     connection.recv(1)
                     signal.pthread_kill(main_thread, signal.SIGALRM)
@@ -108,14 +108,14 @@ class TestTimer:
 
             main_thread = threading.get_ident()
             is_over = threading.Event()
-            ringing = threading.Thread(target=ring_once_the_call_is_there, daemon=True)
-            ringing.start()
+            interrupting = threading.Thread(target=interrupt_once_the_call_has_arrived, daemon=True)
+            interrupting.start()
 
             with pytest.raises(DeadlineReached) as reached, Timer(300):
                 Domains(client, "123456789012", Attempts(), Deadline(290)).find("customers")
 
             is_over.set()
-            ringing.join()
+            interrupting.join()
         assert re.fullmatch(r"GetDomain of domain customers, for \d+ s", reached.value.waiting_for)
         assert clock.pauses == [], "it was tried again"
 
@@ -141,7 +141,9 @@ class TestDeadline:
             pytest.param(300, 20, 3600, 290, id="nobody waits any more, so the function takes its own time"),
         ],
     )
-    def test_the_time_to_work(self, remaining: float, service_timeout: float, age: float, expected: float) -> None:
+    def test_how_long_the_function_may_work(
+        self, remaining: float, service_timeout: float, age: float, expected: float
+    ) -> None:
         assert seconds_to_work(remaining, service_timeout, age) == expected
 
     def test_a_handler_is_told_how_much_time_is_left(self, mailbox: Mailbox, clock: Clock) -> None:
@@ -188,7 +190,7 @@ class TestAnswer:
 
         assert returned["Reason"].endswith("waiting for CreateDomain of domain customers, for 290 s")
 
-    def test_an_error_that_takes_too_long_to_be_told_is_answered_too(self, mailbox: Mailbox, clock: Clock) -> None:
+    def test_the_deadline_is_answered_while_an_error_is_put_into_words(self, mailbox: Mailbox, clock: Clock) -> None:
         class Slow(Exception):
             def __str__(self) -> str:
                 signal.raise_signal(signal.SIGALRM)
@@ -235,7 +237,7 @@ class TestAnswer:
         assert returned["Status"] == "FAILED"
 
     @pytest.mark.parametrize("timeout", ["", "soon", "-1", "1.5", "9" * 5000, None, [], {}])
-    def test_a_service_timeout_that_nobody_can_read_counts_as_none(self, timeout: Any) -> None:
+    def test_a_service_timeout_that_is_no_number_is_ignored(self, timeout: Any) -> None:
         properties = {**PROPERTIES, "ServiceTimeout": timeout}
         read = Event("Create", "1", "stack", "Domain", "", properties, {})
 
@@ -243,9 +245,9 @@ class TestAnswer:
 
 
 class TestTheTimerEnds:
-    """A timer that is left over would ring in the middle of the next event, or while there is none."""
+    """A timer that is left over would interrupt the next event."""
 
-    def test_with_the_event_however_that_ends(self, mailbox: Mailbox, clock: Clock) -> None:
+    def test_with_the_event_whether_it_succeeds_fails_or_hangs(self, mailbox: Mailbox, clock: Clock) -> None:
         def returns(event: Event, invocation: Invocation) -> Outcome:
             assert signal.getitimer(signal.ITIMER_REAL)[0] > 0, "there is no timer while the handler runs"
             return Outcome("customers")
@@ -274,7 +276,9 @@ class TestTheTimerEnds:
 
         assert armed == [(0, 0)]
 
-    def test_an_environment_goes_on_after_it(self, mailbox: Mailbox, clock: Clock) -> None:
+    def test_the_execution_environment_handles_further_events_after_a_deadline(
+        self, mailbox: Mailbox, clock: Clock
+    ) -> None:
         resource = CustomResource()
         resource.create(hang)
         resource.update(lambda event, invocation: Outcome("customers"))

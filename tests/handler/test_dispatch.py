@@ -1,4 +1,4 @@
-"""Between the events and their handlers: each gap of crhelper is closed, and every event is answered once."""
+"""Dispatch with crhelper: each of its gaps is closed, and every event is answered once. Start with TestGaps."""
 
 from __future__ import annotations
 
@@ -84,10 +84,22 @@ def test_crhelper_dispatches_every_event(mailbox: Mailbox, context: Context, mon
 
 
 class TestGaps:
-    """What crhelper 2.0.12 does as it comes, and this function doesn't. Its deadline is in test_deadline.py."""
+    """What crhelper 2.0.12 does by default, and this function does not. Its timer is in test_deadline.py."""
 
     def test_its_three_clients_are_not_made(self) -> None:
         assert clients_made_by("import handler.app") == ["customer-profiles"]
+
+    @pytest.mark.parametrize("value", [None, "true"])
+    def test_avoiding_them_leaves_the_environment_variables_as_they_were(
+        self, value: str | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("AWS_SAM_LOCAL", raising=False)
+        if value:
+            monkeypatch.setenv("AWS_SAM_LOCAL", value)
+
+        CustomResource()
+
+        assert os.environ.get("AWS_SAM_LOCAL") == value
 
     def test_the_delivery_of_an_event_makes_no_client(
         self, function: Function, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
@@ -114,7 +126,7 @@ class TestGaps:
 
         assert [put.status for put in mailbox.puts] == [status, 200]
 
-    def test_a_failing_put_is_not_tried_for_ever(self, function: Function, mailbox: Mailbox, clock: Clock) -> None:
+    def test_a_failing_put_is_not_retried_for_ever(self, function: Function, mailbox: Mailbox, clock: Clock) -> None:
         mailbox.first += [500] * 1000
         start = clock.now
 
@@ -189,7 +201,7 @@ class TestGaps:
 
         assert the_answer(mailbox)["Status"] == "SUCCESS"
 
-    def test_no_random_physical_id_that_could_be_a_domains_name_is_made_up(
+    def test_a_failed_event_gets_no_physical_id_that_could_be_a_domain_name(
         self, mailbox: Mailbox, context: Context
     ) -> None:
         def fails(event: Event, invocation: Invocation) -> Outcome:
@@ -207,7 +219,7 @@ class TestGaps:
 
 class TestEveryEventIsAnswered:
     @pytest.mark.parametrize("request_type", ["Create", "Update", "Delete"])
-    def test_a_bug_in_a_handler(self, request_type: str, mailbox: Mailbox, context: Context) -> None:
+    def test_a_bug_in_a_handler_is_answered_failed(self, request_type: str, mailbox: Mailbox, context: Context) -> None:
         def fails(event: Event, invocation: Invocation) -> Outcome:
             raise KeyError("a bug")
 
@@ -219,7 +231,7 @@ class TestEveryEventIsAnswered:
         assert "KeyError: 'a bug'" in answer["Reason"]
         assert "log" in answer["Reason"]
 
-    def test_recursion_and_memory_that_run_out(self, mailbox: Mailbox, context: Context) -> None:
+    def test_a_recursion_without_end_is_answered_failed(self, mailbox: Mailbox, context: Context) -> None:
         def fails(event: Event, invocation: Invocation) -> Outcome:
             return fails(event, invocation)
 
@@ -245,7 +257,7 @@ class TestEveryEventIsAnswered:
             expected = f"create-failed:{asked['RequestId']}" if request_type == "Create" else "customers"
             assert answer["PhysicalResourceId"] == expected
 
-    def test_a_client_that_cannot_be_made_is_such_an_error(
+    def test_a_client_that_cannot_be_made_answers_every_event(
         self, mailbox: Mailbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fails(*_: Any, **__: Any) -> Any:
@@ -264,7 +276,7 @@ class TestEveryEventIsAnswered:
 
     @pytest.mark.parametrize("field", FIELDS)
     @pytest.mark.parametrize("value", [None, "", 7, [], {}, "Poll", "create_func", "\ud800"])
-    def test_a_field_that_is_missing_empty_or_of_the_wrong_type(
+    def test_an_event_with_a_field_that_is_missing_empty_or_of_the_wrong_type(
         self, field: str, value: Any, mailbox: Mailbox, context: Context
     ) -> None:
         asked = sent("Create", mailbox, **{field: value})
@@ -285,7 +297,7 @@ class TestEveryEventIsAnswered:
 
     @pytest.mark.parametrize("field", ["ResourceProperties", "OldResourceProperties", "PhysicalResourceId"])
     @pytest.mark.parametrize("request_type", ["Create", "Update", "Delete"])
-    def test_whatever_the_other_fields_hold(
+    def test_an_event_with_other_fields_of_any_type(
         self, request_type: str, field: str, wire: Wire, mailbox: Mailbox, clock: Clock
     ) -> None:
         values: list[Any] = [None, "", 7, [], {}, "text", ["list"], {"DomainName": ["x"]}, {"ServiceTimeout": {}}]
