@@ -3,30 +3,38 @@
     event in               event.py       what CloudFormation asks for
     properties translated  properties.py  along botocore's own description of the API (shapes.py)
     decision taken         decision.py    given the live domain, its owner (ownership.py) and what differs (changes.py)
-    API called             domains.py     and its errors in words
+    API called             work.py        look, decide, act; the calls and their errors in words are in domains.py
     answer out             answer.py      with attributes (outputs.py) or a reason (failures.py)
 
-crhelper dispatches (dispatch.py), with an eye on the time (deadline.py). problems.py words what is wrong with
-properties, retries.py waits for a throttled API, stack_tags.py reads the stack's tags, telemetry.py logs.
+crhelper dispatches (dispatch.py), with an eye on the time (deadline.py). An event whose time has passed is recognized
+by asking CloudFormation (stack.py, timeliness.py). problems.py words what is wrong with properties, refusals.py why an
+event is refused, errors.py what the API answered. retries.py says which calls are retried, telemetry.py logs.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
-from handler import decision
-from handler.deadline import DeadlineReached
-from handler.decision import Converge, Create, Delete, Leave, Plan, Refuse, RefusedError
+from handler import convergence, decision, stack, timeliness
 from handler.dispatch import CustomResource, Invocation, Outcome
 from handler.domains import ApiError, Domains, connect
 from handler.event import Event
 from handler.outputs import outputs
-from handler.properties import Desired, InvalidPropertiesError, is_domain_name, translate, translate_leniently
-from handler.stack_tags import with_stack_tags
+from handler.plans import RefusedError
+from handler.properties import (
+    CONNECT_PREFIX,
+    Desired,
+    InvalidPropertiesError,
+    is_domain_name,
+    is_usable_by_connect,
+    translate,
+    translate_leniently,
+    with_more_tags,
+)
 from handler.telemetry import logger
-
-Live = dict[str, Any]
+from handler.work import Work
 
 resource = CustomResource()
 try:
@@ -43,33 +51,46 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @resource.create
 @resource.update
 def create_or_update(event: Event, invocation: Invocation) -> Outcome:
-    """Make the domain what the template says. Returns its name, the physical id, and its attributes."""
+    """Make the domain what the template says. Returns its name, the physical id, and its outputs."""
     domains = Domains(_client, invocation.account, invocation.attempts, invocation.deadline)
-    desired = with_stack_tags(translate(event.properties, domains.shape, domains.reported_shape), event, domains.shape)
-    old = _asked_for_before(event, domains)
+    desired = translate(event.properties, domains.shape, domains.reported_shape)
+    desired = _with_stack_tags(desired, event, domains)
+    old = asked_for_before(event, domains.shape)
+    work = Work(
+        event,
+        domains,
+        desired.name,
+        put_back=lambda found, live: convergence.put_back(event, desired, found, live, domains.shape),
+    )
+    if not is_usable_by_connect(desired.name):
+        logger.info(f"an Amazon Connect instance can only use domains whose names begin with {CONNECT_PREFIX}")
+    if why := _why_unwanted(event, timeliness.is_late_to_start):
+        raise RefusedError(work.withdrawn(why) if event.is_create else f"{why}. Nothing was changed")
 
-    def decide(live: Live | None) -> Plan:
-        return decision.create_or_update(event, desired, old, live, domains.shape)
-
-    live = None
-    if event.physical_id == desired.name:
-        if old.name not in ("", desired.name):
-            _clean_up_after_replacement(domains, event, old.name)
-        live = domains.find(desired.name)
-        if live is None:
-            logger.warning("the domain is gone; it is made again")
-    # Else there is no domain yet, most likely. If there is, CreateDomain says so: one call less.
-    live = _decide_and_act(domains, desired.name, decide, live)
-    attributes = outputs(live, domains.arn(desired.name), domains.reported_shape, domains.shape)
-    return Outcome(desired.name, attributes)
+    undo_failed = _undo_replacement(event, domains, event.replacement_to_undo(desired.name, old.name))
+    # Without a physical id there is no domain yet, most likely. If there is, CreateDomain says so: one call less.
+    live = work.look() if event.is_for(desired.name) else None
+    if live is None and event.is_for(desired.name):
+        logger.warning("the domain is gone; it is made again")
+    live = work.settle(lambda facts: decision.create_or_update(event, desired, old, domains.shape, facts), live)
+    is_first = work.has_claimed and event.is_first_for(desired.name)
+    if is_first and (why := _why_unwanted(event, timeliness.is_late_to_answer)):
+        raise RefusedError(work.withdrawn(why))
+    if undo_failed:
+        raise undo_failed
+    return Outcome(desired.name, outputs(live, domains.arn(desired.name), domains.reported_shape, domains.shape))
 
 
 @resource.delete
 def delete(event: Event, invocation: Invocation) -> Outcome:
-    """Delete the domain, if it is this resource's. Returns the physical id."""
+    """Delete the domain, or give it back, if it is this resource's. Returns the physical id."""
+    if event.made_nothing:  # an API that is out of reach must not keep a stack from rolling back
+        return Outcome(event.physical_id)
     domains = Domains(_client, invocation.account, invocation.attempts, invocation.deadline)
     asked = translate_leniently(event.properties, domains.shape)
     known = event.physical_id if is_domain_name(event.physical_id, domains.shape) else ""
+    if why := _why_unwanted(event, timeliness.is_late_to_start):
+        raise RefusedError(f"{why}. Domain {known or asked.name} was left alone")
     name, live = asked.name, None
     for name in filter(None, dict.fromkeys((known, asked.name))):
         live = domains.find(name)
@@ -77,75 +98,52 @@ def delete(event: Event, invocation: Invocation) -> Outcome:
             break
     if live is None and event.is_unsettled and asked.name:
         live = domains.find_late(asked.name)
-    _decide_and_act(
-        domains, name, lambda live: decision.delete(event, live, protection=asked.deletion_protection), live
+    protection, adopts = asked.deletion_protection, asked.adopt_existing
+    Work(event, domains, name).settle(
+        lambda facts: decision.delete(event, facts, protection=protection, adopts=adopts), live
     )
     return Outcome(event.physical_id)
 
 
-def _asked_for_before(event: Event, domains: Domains) -> Desired:
+def _undo_replacement(event: Event, domains: Domains, name: str) -> ApiError | RefusedError | None:
+    """Undo a replacement that failed, if the event rolls one back. Returns the error: the rest does not wait for it."""
+    if not name:
+        return None
+    work = Work(event, domains, name)
+    try:
+        live = work.look() or domains.find_late(name)
+        work.settle(lambda facts: decision.undo(event, facts), live)
+    except (ApiError, RefusedError) as error:
+        return error
+    return None
+
+
+def _why_unwanted(event: Event, is_late: Callable[[Event, float], bool]) -> str:
+    """Why CloudFormation no longer wants the event; "" if it does, can't be asked, or the event is not late."""
+    if not is_late(event, time.time()):
+        return ""
+    listed = stack.listed(event)
+    if listed is None or timeliness.is_wanted(event, listed):
+        return ""
+    why = timeliness.why_unwanted(event, listed)
+    logger.warning("the event is late", why=why)
+    return why
+
+
+def asked_for_before(event: Event, shape: Any) -> Desired:
     """What the template asked for before this event; nothing where it had a mistake, since then no call was made.
 
     That is what a rollback brings: OldResourceProperties are then those of the update that failed.
     """
     try:
-        return translate(event.old_properties, domains.shape)
+        return translate(event.old_properties, shape)
     except InvalidPropertiesError:
         return Desired(name="")
 
 
-def _clean_up_after_replacement(domains: Domains, event: Event, name: str) -> None:
-    """Delete what a replacement made that never got as far as an answer: this event rolls it back."""
-    live = domains.find(name) or domains.find_late(name)
-    _decide_and_act(domains, name, lambda live: decision.delete_leftover(event, live), live)
-
-
-def _decide_and_act(domains: Domains, name: str, decide: Callable[[Live | None], Plan], live: Live | None) -> Live:
-    """Decide and act. Returns the live domain as it is then, {} if there is none; raises ApiError, RefusedError.
-
-    After an error it looks at the domain and decides again. The call may have been carried out all the same (its answer
-    was lost, or a retry met the first attempt's work), or things are not as they were thought to be
-    (CreateDomain meets a domain of that name). An error after which there is still the same to do stands; but a Delete
-    is retried where retries.py allows more attempts, since it needs a fresh look at the domain every few attempts:
-    somebody may have claimed or filled it in the meantime.
-    """
-    plan = decide(live)
-    while True:
-        try:
-            return _carry_out(domains, plan)
-        except ApiError as error:
-            try:
-                again = decide(domains.find(name))
-            except (ApiError, DeadlineReached) as blind:
-                text = f"{error}. The domain could not be looked at then: {str(blind) or 'the time was up'}"
-                raise ApiError(text, unsettled=error.unsettled) from error
-            if again == plan and not error.retryable:
-                raise
-            logger.warning("deciding again after an error", error=str(error))
-            plan = again
-
-
-def _carry_out(domains: Domains, plan: Plan) -> Live:
-    match plan:
-        case Create(name, settings, tags):
-            return domains.create(name, settings, tags)
-        case Converge(name, changes, live):
-            live = dict(live)
-            if changes.postponed:
-                logger.warning("not changed while the service is at work on it", postponed=changes.postponed)
-            if changes.untag_first:
-                domains.untag(name, changes.untag_first)
-            if changes.tag:
-                domains.tag(name, changes.tag)
-            for update in changes.updates:
-                live |= domains.update(name, update)
-            if changes.untag:
-                domains.untag(name, changes.untag)
-            return live
-        case Delete(name):
-            domains.delete(name)
-        case Leave(why):
-            logger.warning(f"nothing done: {why}")
-        case Refuse(why):
-            raise RefusedError(why)
-    return {}
+def _with_stack_tags(desired: Desired, event: Event, domains: Domains) -> Desired:
+    tags = stack.tags(event)
+    tagged = with_more_tags(desired, tags, domains.shape) if tags else desired
+    if left_out := sorted(tags.keys() - tagged.tags.keys()):
+        logger.warning("tags of the stack that the domain can't have", keys=left_out)
+    return tagged

@@ -113,8 +113,8 @@ def _may_be_removed(key: str, old: Desired, claims: Mapping[str, str] | None) ->
 
 
 def _in_the_way(live: Mapping[str, str], tags: Mapping[str, str], untag: list[str], *, most: int) -> tuple[str, ...]:
-    """As many dropped tags as are too many beside the new ones; never a claim's."""
-    too_many = max(0, len({*live, *tags}) - most)
+    """As many dropped tags as are too many beside the new ones; never a claim's. System tags ("aws:") don't count."""
+    too_many = max(0, sum(not key.startswith("aws:") for key in {*live, *tags}) - most)
     return tuple([key for key in untag if not is_ownership_key(key)][:too_many])
 
 

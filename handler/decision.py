@@ -1,187 +1,210 @@
-"""Decision taken: what an event does to a domain, given how the live domain looks.
+"""Decision taken: what an event does to a domain, given how the live domain looks. Pure functions of plain values.
 
-Pure functions of plain values. Their rules are the table in README.md, "What happens to an event". They guard one
-sentence: no event destroys a domain that is not the resource's own, or leaves one behind that is.
+They guard one rule: no event destroys a domain that the resource does not own, or leaves behind one that it does. What
+it made, it deletes; what it took over, it gives back. `ownership.py` says what own, lent, foreign and unowned mean.
+
+    event                     the domain is                what happens
+    ------------------------  ---------------------------  -----------------------------------------------------------
+    Create                    absent                       it is made
+    Create                    own                          converge; marked `found` if it is in use and another event
+                                                           made it
+    Create                    unowned, lent or foreign     refused; with AdoptExisting taken over, then converged
+    Update, same name         own                          converge
+    Update, same name         unowned                      claimed (`adopted` with AdoptExisting, else `found`), then
+                                                           converged
+    Update, same name         foreign, or lent to another  refused
+                              stack
+    Update, same or new name  lent, to resources of the    taken over again, then converged: the rollback of resources
+                              same stack only              that swapped their domains
+    Update, same name         absent                       it is made again
+    Update, new name          absent, own, unowned,        as a Create
+                              foreign
+    Update, new name          lent to another stack        nothing: a rollback comes back to a domain that it has lent
+    Update, back to the name  (the domain of the           undone, as after a failed Create; then the event goes on
+    that it never left        replacement that failed)
+
+    Delete, physical id is the domain's name:
+                              absent                       nothing
+                              own, made                    deleted; refused if it is protected and in use
+                              own, `found`                 deleted if it is not in use; else left as it was found in a
+                                                           rollback, deleted if there is none, and refused if it is
+                                                           protected or nobody can tell
+                              own, taken over              given back; deleted if it was nobody's before, protection is
+                                                           lifted, and the stack is not rolling back
+                              lent                         let go
+                              foreign                      nothing: the domain has moved on
+                              unowned                      nothing with AdoptExisting (it was given back before), else
+                                                           refused
+    Delete after a failed Create (its physical id says which):
+                              own, made by that Create     deleted; left if it is in use, unless protection is lifted
+                              taken over                   given back, or let go
+                              anything else                nothing
+    Delete after a Create that was never answered (CloudFormation made the physical id up):
+                              own, made                    deleted; left if it is in use
+                              taken over                   given back, or let go
+                              anything else                nothing
+
+A domain is in use if it holds profiles or objects, or if there are integrations or object types in it. Whether it does
+and whether the stack is rolling back is asked only where it decides: the plan is then a question (`Ask`), and with the
+answer among the facts the same function decides again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
 from botocore.model import StructureShape
 
-from handler import changes
-from handler.changes import Changes, Live
+from handler import ownership, refusals
+from handler.convergence import converge, reclaim
 from handler.event import Event
-from handler.ownership import ADOPTED, LOGICAL_ID, REQUEST_ID, STACK_ID, Owner, claim_of, owner, read_claims, tags_of
+from handler.ownership import ADOPTED, FOUND, Claims, Owner, claim_of, owner, read_claims, tags_of
+from handler.plans import Ask, Destroy, Facts, Leave, Make, Plan, Refuse
 from handler.properties import CLEARED_BY_EMPTY, Desired
+from handler.timeliness import Rollback
 
-_COUNTS = {"ProfileCount": "profiles", "ObjectCount": "objects"}  # of Stats: what makes a domain hold data
-
-
-@dataclass(frozen=True)
-class Create:
-    """Make the domain."""
-
-    name: str
-    settings: Mapping[str, Any]
-    tags: Mapping[str, str]
+_COUNTS = {"ProfileCount": "profiles", "ObjectCount": "objects"}  # of Stats: customer data
 
 
-@dataclass(frozen=True)
-class Converge:
-    """Send what differs."""
+def create_or_update(event: Event, desired: Desired, old: Desired, shape: StructureShape, facts: Facts) -> Plan:
+    """Decide on a Create or an Update, for the domain that the desired state names.
 
-    name: str
-    changes: Changes
-    live: Live = field(compare=False)
-
-
-@dataclass(frozen=True)
-class Delete:
-    """Delete the domain and everything in it."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Leave:
-    """Do nothing and answer SUCCESS; `why` goes into the log."""
-
-    why: str
-
-
-@dataclass(frozen=True)
-class Refuse:
-    """Do nothing and answer FAILED; `why` tells the user what to do."""
-
-    why: str
-
-
-Plan = Create | Converge | Delete | Leave | Refuse
-
-
-class RefusedError(Exception):
-    """The event is refused; str() tells the user the way on."""
-
-
-def create_or_update(
-    event: Event, desired: Desired, old: Desired, live: Live | None, shape: StructureShape
-) -> Create | Converge | Refuse:
-    """Decide on a Create or an Update, for the domain that the desired state names; `live` is None if it is absent."""
-    if live is None:
-        settings = {k: v for k, v in desired.settings.items() if not (v == "" and k in CLEARED_BY_EMPTY)}
-        return Create(desired.name, settings, {**desired.tags, **_claim(event, event.request_id)})
-    if old.name != desired.name:
-        old = Desired(old.name)  # it speaks of another domain, and says nothing of what this one was asked to be
-    tags = live.get("Tags", {})
-    whose = owner(read_claims(tags), event)
-    is_known = event.physical_id == desired.name  # to CloudFormation, as this resource's domain
-    if whose is Owner.OWN:
-        claimed = _claim_again(event, live, is_known=is_known)
-    elif (is_known and whose is Owner.UNOWNED) or (not is_known and desired.adopt_existing):
-        claimed = _claim(event, ADOPTED)
-    elif is_known:
-        return Refuse(
-            f"Domain {desired.name} now belongs to {_owner_in_words(tags)}. It was left alone. Give this resource "
-            "another DomainName, or remove it from this stack: its Delete will leave the domain alone."
-        )
-    else:
-        belongs = f"belongs to {_owner_in_words(tags)}" if whose is Owner.FOREIGN else "belongs to no stack"
-        return Refuse(
-            f"Domain {desired.name} already exists and {belongs}. It was left alone. "
-            "Choose another DomainName, or set AdoptExisting: true to take it over."
-        )
-    return Converge(desired.name, changes.find(desired, old, live, claimed or None, shape), live)
-
-
-def delete(event: Event, live: Live | None, *, protection: bool | None) -> Delete | Leave | Refuse:
-    """Decide on a Delete; `protection` is DeletionProtection as the template has it, None where it doesn't say.
-
-    `live` is the domain that the physical id names, or where there is none the one that ResourceProperties names.
+    `old` is what the template asked for before this event, `shape` the input shape of CreateDomain.
     """
-    if live is None:
+    if facts.live is None:
+        settings = {k: v for k, v in desired.settings.items() if not (v == "" and k in CLEARED_BY_EMPTY)}
+        return Make(desired.name, settings, {**desired.tags, **tags_of((claim_of(event, event.request_id),))})
+    claims = read_claims(facts.live.get("Tags", {}))
+    allowed = _claim(event, desired, claims, facts)
+    if not isinstance(allowed, tuple):
+        return allowed
+    takes_over = owner(claims, event) is not Owner.OWN and not event.is_for(desired.name)
+    return converge(desired, old, facts.live, allowed, shape, takes_over=takes_over)
+
+
+def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool) -> Plan:
+    """Decide on a Delete; `protection` and `adopts` are DeletionProtection and AdoptExisting as the template has them.
+
+    The live domain is the one that the physical id names, or where there is none the one that ResourceProperties names.
+    """
+    if facts.live is None:
         return Leave("there is no such domain; nothing to delete")
-    name, tags = live["DomainName"], live.get("Tags", {})
-    whose = owner(read_claims(tags), event)
-    is_failed_create = event.failed_create is not None
-    if is_failed_create and not (whose is Owner.OWN and tags.get(REQUEST_ID) == event.failed_create):
-        return Leave(f"domain {name} was not made by the Create that failed")
-    if not is_failed_create and event.physical_id != name:
-        # CloudFormation made the physical id up, because it never had an answer to the Create.
-        if _is_leftover(event, live):
-            return Delete(name)
-        return Leave(
-            f"the answer to the Create never came, and domain {name} isn't an empty one that this resource made"
-        )
+    name = facts.live["DomainName"]
+    claims = read_claims(facts.live.get("Tags", {}))
+    if event.failed_create is not None:
+        return undo(event, facts, made_by=event.failed_create, even_in_use=protection is False)
+    if not event.is_for(name):
+        return undo(event, facts)
+    match owner(claims, event):
+        case Owner.OWN if claims[0].is_adopted:
+            return _delete_taken_over(facts, claims, protection)
+        case Owner.OWN if claims[0].request_id == FOUND:
+            return _delete_found(event, facts, protection)
+        case Owner.OWN:
+            return _delete_made(event, facts, protection)
+        case Owner.LENT:
+            return reclaim(facts.live, ownership.let_go(claims, event))
+        case Owner.FOREIGN:
+            return Leave(f"domain {name} now belongs to {refusals.holder(claims)}")
+    return Leave(f"domain {name} was given back before") if adopts else refusals.lost_its_tags(event, name)
+
+
+def undo(event: Event, facts: Facts, made_by: str | None = None, *, even_in_use: bool = False) -> Plan:
+    """Decide on what a Create, or an Update to a new name, did that came to nothing: it failed, or is not wanted.
+
+    `made_by` is its RequestId, None where that is not known; `even_in_use` deletes a domain that is in use by then.
+    """
+    if facts.live is None:
+        return Leave("it left no domain behind")
+    name = facts.live["DomainName"]
+    claims = read_claims(facts.live.get("Tags", {}))
+    mine = next((claim for claim in claims if claim.is_of(event)), None)
+    if mine is None:
+        return Leave(f"domain {name} is not this resource's")
+    if owner(claims, event) is Owner.LENT:
+        if mine.is_adopted or mine.request_id == made_by:
+            return reclaim(facts.live, ownership.let_go(claims, event))
+        return Leave(f"domain {name} is lent to {refusals.holder(claims)}")
+    if mine.is_adopted:
+        return reclaim(facts.live, ownership.give_back(claims))
+    if mine.request_id == FOUND or made_by not in (None, mine.request_id):
+        return Leave(f"domain {name} was there before")
+    use = "" if even_in_use else _use(facts)
+    if isinstance(use, Ask):
+        return use
+    return Leave(f"domain {name} is in use, and left alone: it holds {use}") if use else Destroy(name)
+
+
+def _claim(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:
+    """Decide on the claims that a Create or an Update gives to a live domain, if it may have it at all."""
+    name, is_known = desired.name, event.is_for(desired.name)
+    whose = owner(claims, event)
     if whose is Owner.OWN:
-        # A stack that is rolled back deletes what it has just taken over, or has failed to make. What was taken over
-        # had its data before the stack, and a Create that failed may be in use all the same: both are protected unless
-        # the template says that they are not.
-        is_doubtful = is_failed_create or tags.get(REQUEST_ID, ADOPTED) == ADOPTED
-        is_protected = is_doubtful if protection is None else protection
-        return _refuse_to_delete(event, live) if is_protected and not _is_empty(live) else Delete(name)
-    if whose is Owner.FOREIGN:
-        return Leave(f"domain {name} now belongs to {_owner_in_words(tags)}")
-    return Refuse(
-        f"Domain {name} has lost its ownership tags, or somebody has made it anew. It was left alone. To delete it "
-        f"with this stack, give it the tags {STACK_ID}={event.stack_id} and {LOGICAL_ID}={event.logical_id}, then "
-        f"delete again; to keep it, delete the stack and retain {event.logical_id}."
-    )
+        return claims if is_known else _claim_again(event, claims, facts)
+    if whose is Owner.UNOWNED and is_known:
+        return ownership.hold_as(claims, claim_of(event, ADOPTED if desired.adopt_existing else FOUND))
+    if whose is Owner.LENT and not event.is_create:
+        if ownership.is_lent_within_stack(claims, event):
+            return ownership.take_over(claims, event)
+        if not is_known:
+            return Leave(f"domain {name} is lent to {refusals.holder(claims)}, so nothing was changed")
+    if is_known:
+        return refusals.has_moved_on(name, claims)
+    if desired.adopt_existing:
+        return ownership.take_over(claims, event)
+    assert facts.live is not None
+    return refusals.already_exists(name, claims, facts.live.get("Tags", {}))
 
 
-def _claim(event: Event, request_id: str) -> dict[str, str]:
-    return tags_of((claim_of(event, request_id),))
+def _claim_again(event: Event, claims: Claims, facts: Facts) -> Claims | Ask:
+    """Decide on the claim to an own domain that another event made: retained, left by a rename or a failed Create.
+
+    If it is in use, the rollback of this event must not delete it. If it is not, a late Delete that belongs to the
+    other event must not reach it.
+    """
+    if claims[0].request_id in (ADOPTED, FOUND, event.request_id):
+        return claims
+    use = _use(facts)
+    if isinstance(use, Ask):
+        return use
+    return ownership.hold_as(claims, claim_of(event, FOUND if use else event.request_id))
 
 
-def delete_leftover(event: Event, live: Live | None) -> Delete | Leave:
-    """Decide on the domain that a replacement made which died half way, once its rollback is done."""
-    if live is None:
-        return Leave("the replacement left no domain behind")
-    if _is_leftover(event, live):
-        return Delete(live["DomainName"])
-    return Leave(f"domain {live['DomainName']} isn't an empty one that this resource made")
+def _delete_made(event: Event, facts: Facts, protection: bool | None) -> Plan:
+    assert facts.live is not None
+    name = facts.live["DomainName"]
+    use = _use(facts) if protection else ""
+    if isinstance(use, Ask):
+        return use
+    return refusals.is_protected(event, name, use) if use else Destroy(name)
 
 
-def _claim_again(event: Event, live: Live, *, is_known: bool) -> dict[str, str]:
-    """The claim on an own domain whose tags no longer say the whole of it; {} where they may stay."""
-    made_by = live["Tags"].get(REQUEST_ID)
-    if made_by is None:
-        return _claim(event, ADOPTED)  # somebody took the tag away, and nobody can tell any more who made the domain
-    if is_known or made_by in (ADOPTED, event.request_id):
-        return {}
-    if not _is_empty(live):
-        # Retained earlier, or left by a rename. If this event is rolled back, CloudFormation sends a Delete for it, and
-        # nobody can tell that Delete from any other. So its data is protected, as that of any domain taken over.
-        return _claim(event, ADOPTED)
-    if event.request_type == "Create" or event.failed_create is not None:
-        # Left by an earlier Create that failed. A Delete which still belongs to that one must not reach it any more.
-        return _claim(event, event.request_id)
-    return {}
+def _delete_found(event: Event, facts: Facts, protection: bool | None) -> Plan:
+    assert facts.live is not None
+    name = facts.live["DomainName"]
+    use = _use(facts)
+    if isinstance(use, Ask):
+        return use
+    if use and facts.rollback is None:
+        return Ask.ROLLBACK
+    if use and facts.rollback is Rollback.YES:
+        return Leave(f"domain {name} is in use, and was there before the operation that is rolled back")
+    is_kept = protection or (protection is None and facts.rollback is Rollback.UNKNOWN)
+    return refusals.is_protected(event, name, use) if use and is_kept else Destroy(name)
 
 
-def _is_leftover(event: Event, live: Live) -> bool:
-    tags = live.get("Tags", {})
-    return owner(read_claims(tags), event) is Owner.OWN and tags.get(REQUEST_ID, ADOPTED) != ADOPTED and _is_empty(live)
+def _delete_taken_over(facts: Facts, claims: Claims, protection: bool | None) -> Plan:
+    assert facts.live is not None
+    is_for_good = len(claims) == 1 and protection is False
+    if is_for_good and facts.rollback is None:
+        return Ask.ROLLBACK
+    if is_for_good and facts.rollback is Rollback.NO:
+        return Destroy(facts.live["DomainName"])
+    return reclaim(facts.live, ownership.give_back(claims))
 
 
-def _refuse_to_delete(event: Event, live: Live) -> Refuse:
-    stats = live.get("Stats", {})
-    counts = " and ".join(f"{stats.get(count, 'an unknown number of')} {what}" for count, what in _COUNTS.items())
-    return Refuse(
-        f"Domain {live['DomainName']} holds {counts}, and is protected. It was left alone. To keep it, delete the "
-        f"stack and retain {event.logical_id}. To delete it with all its data, delete the domain itself (aws "
-        f"customer-profiles delete-domain --domain-name {live['DomainName']}), then the stack again."
-    )
-
-
-def _is_empty(live: Live) -> bool:
-    """Whether the domain is known to hold nothing; where the API reports no counts nobody knows."""
-    stats = live.get("Stats", {})
-    return all(stats.get(count) == 0 for count in _COUNTS)
-
-
-def _owner_in_words(tags: Mapping[str, str]) -> str:
-    return f"{tags.get(LOGICAL_ID, 'a resource')} of stack {tags.get(STACK_ID, 'unknown')}"
+def _use(facts: Facts) -> str | Ask:
+    """What the domain holds, in words, "" if nothing; where Stats is missing nobody knows, so it counts as in use."""
+    assert facts.live is not None
+    stats = facts.live.get("Stats", {})
+    if any(stats.get(count) != 0 for count in _COUNTS):
+        return " and ".join(f"{stats.get(count, 'an unknown number of')} {what}" for count, what in _COUNTS.items())
+    return Ask.CONTENTS if facts.contents is None else facts.contents

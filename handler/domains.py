@@ -42,6 +42,7 @@ class Domains:
 
     def __init__(self, client: BaseClient, account: str, attempts: Attempts, deadline: Deadline) -> None:
         self._meta = client.meta
+        self.attempts = attempts
         self._calls = Calls(client, attempts, deadline)
         self._account = account
         self._looked_at: set[str] = set()

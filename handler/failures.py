@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from handler.attempts import Attempts
 from handler.deadline import DeadlineReached
-from handler.decision import RefusedError
 from handler.domains import ApiError
 from handler.event import OLD, REQUEST_TYPES, Aftermath, Event, failed_create_id
 from handler.invocation import Invocation
+from handler.plans import RefusedError
 from handler.properties import InvalidPropertiesError
 
 

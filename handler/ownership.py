@@ -33,10 +33,10 @@ What follows from a claim's place in the list:
 from __future__ import annotations
 
 import enum
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import count
 
 from handler.event import Event
 
@@ -93,7 +93,7 @@ def is_ownership_key(key: str) -> bool:
 def read_claims(tags: Mapping[str, str]) -> Claims:
     """The claims in a domain's tags, the holder's first."""
     claims: list[Claim] = []
-    for index in count():
+    for index in itertools.count():
         stack_id, logical_id, request_id = (tags.get(key, "") for key in _keys(index))
         if not stack_id and not logical_id:
             break
@@ -124,6 +124,17 @@ def owner(claims: Claims, event: Event) -> Owner:
     if not claims or claims[0].may_be_of(event):
         return Owner.UNOWNED
     return Owner.FOREIGN
+
+
+def is_lent_within_stack(claims: Claims, event: Event) -> bool:
+    """Whether everybody who has the domain from the event's resource is in the same stack."""
+    in_front = itertools.takewhile(lambda claim: not claim.is_of(event), claims)
+    return all(claim.stack_id == event.stack_id for claim in in_front)
+
+
+def has_claim(tags: Mapping[str, str], event: Event) -> bool:
+    """Whether the event's resource has a claim to the domain with these tags, the first or another."""
+    return owner(read_claims(tags), event) in (Owner.OWN, Owner.LENT)
 
 
 def claim_of(event: Event, request_id: str) -> Claim:

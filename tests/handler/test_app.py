@@ -209,11 +209,13 @@ def test_a_retained_domain_that_comes_back_survives_a_rollback_with_its_data(sta
     assert "holds 7 profiles" in aws.last["Reason"]
 
 
-def test_an_adopted_domain_survives_a_rollback_with_its_data(stack: Stack, aws: Lambda) -> None:
-    domain = _somebodys({})
+@pytest.mark.parametrize("profiles", [0, 7])
+def test_an_adopted_domain_is_given_back_in_a_rollback(profiles: int, stack: Stack, aws: Lambda) -> None:
+    domain = _somebodys({}, profiles)
     stack.create("Domain", OLD | {"AdoptExisting": True}, fails_elsewhere=True)
     assert live_domains() == {"customers": domain}
-    assert "holds 7 profiles" in aws.last["Reason"]
+    assert not domain.tags
+    assert aws.last["Status"] == "SUCCESS"
 
 
 def test_a_rollback_clears_up_although_its_own_domain_is_lost_to_another(stack: Stack, aws: Lambda) -> None:
@@ -263,9 +265,9 @@ def test_a_failed_creates_delete_leaves_a_later_creates_domain(stack: Stack, aws
     assert live_domains()["customers"].tags[REQUEST_ID] == second["RequestId"]
 
 
-def _somebodys(tags: dict[str, str]) -> Domain:
+def _somebodys(tags: dict[str, str], profiles: int = 7) -> Domain:
     domain = Domain("customers", {"DefaultExpirationDays": 7}, tags, ACCOUNT, REGION)
-    domain.profile_count = 7
+    domain.profile_count = profiles
     live_domains()["customers"] = domain
     return domain
 

@@ -1,4 +1,7 @@
-"""The table of what happens on each event (README.md), row by row: a pure function of the event and the live domain."""
+"""The table of what happens on each event (decision.py), row by row: a pure function of the event and the facts.
+
+Start with ROWS: they stand in the order of the table.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,13 @@ import botocore.session
 import pytest
 from botocore.model import StructureShape
 
-from handler import decision
+from handler import app, decision
 from handler.changes import Changes
-from handler.decision import Converge, Create, Delete, Leave, Plan, Refuse
 from handler.event import Aftermath, Event, failed_create_id, read
-from handler.ownership import ADOPTED, LOGICAL_ID, REQUEST_ID, STACK_ID
+from handler.ownership import ADOPTED, FOUND, LOGICAL_ID, STACK_ID, Claim, is_ownership_key, read_claims, tags_of
+from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse
 from handler.properties import translate, translate_leniently
+from handler.timeliness import Rollback
 from tests.handler import cloudformation
 
 SHAPE: StructureShape = (
@@ -26,32 +30,34 @@ SHAPE: StructureShape = (
 )
 
 THIS, EARLIER = "request-of-this-event", "request-of-an-earlier-event"
-ELSEWHERE = cloudformation.stack_arn("elsewhere")
+STACK, ELSEWHERE = cloudformation.STACK, cloudformation.stack_arn("elsewhere")
 MADE_UP = "customers-Domain-1ABCDEFGHIJK"
 FAILED, UNSETTLED = (failed_create_id(EARLIER, aftermath) for aftermath in (Aftermath.SOMETHING, Aftermath.UNSETTLED))
 
 
-def tags(stack_id: str = cloudformation.STACK, logical_id: str = "Domain", request_id: str = EARLIER) -> dict[str, str]:
-    return {STACK_ID: stack_id, LOGICAL_ID: logical_id, REQUEST_ID: request_id}
+def mine(request_id: str) -> Claim:
+    return Claim(STACK, "Domain", request_id)
 
 
-OWN = tags()
-OWN_BY_THIS = tags(request_id=THIS)
-OWN_ADOPTED = tags(request_id=ADOPTED)
-OWN_UNDATED = {STACK_ID: cloudformation.STACK, LOGICAL_ID: "Domain"}
-OF_ANOTHER_STACK = tags(stack_id=ELSEWHERE)
-OF_ANOTHER_RESOURCE = tags(logical_id="Other")
-OF_ANOTHER_HALF_STRIPPED = {STACK_ID: ELSEWHERE}
-NOBODYS: dict[str, str] = {}
-OWN_HALF_STRIPPED = {LOGICAL_ID: "Domain", REQUEST_ID: EARLIER}
-SOMEBODY_ELSES = {"team": "blue"}
+MADE, MADE_NOW, TAKEN_OVER, FOUND_AGAIN = mine(EARLIER), mine(THIS), mine(ADOPTED), mine(FOUND)
+THEIRS, SIBLINGS = Claim(ELSEWHERE, "Domain", "theirs"), Claim(STACK, "Other", "theirs")
+THEIRS_ON_LOAN, SIBLINGS_ON_LOAN = Claim(ELSEWHERE, "Domain", ADOPTED), Claim(STACK, "Other", ADOPTED)
+UNDATED = {STACK_ID: STACK, LOGICAL_ID: "Domain"}
+HALF_MINE = {LOGICAL_ID: "Domain"}
+NATIVE = {
+    "aws:cloudformation:stack-id": ELSEWHERE,
+    "aws:cloudformation:stack-name": "elsewhere",
+    "aws:cloudformation:logical-id": "Native",
+}
 
 
-def live(tags: Mapping[str, str], *, name: str = "customers", profiles: int = 0, objects: int = 0) -> dict[str, Any]:
+def live(
+    *claims: Claim, tags: Mapping[str, str] | None = None, name: str = "customers", profiles: int = 0, objects: int = 0
+) -> dict[str, Any]:
     return {
         "DomainName": name,
         "DefaultExpirationDays": 30,
-        "Tags": dict(tags),
+        "Tags": {**tags_of(claims), **(tags or {})},
         "Stats": {"ProfileCount": profiles, "MeteringProfileCount": profiles, "ObjectCount": objects, "TotalSize": 1},
     }
 
@@ -63,24 +69,27 @@ def request(kind: str, physical_id: str | None = None, old_name: str | None = No
     return read(cloudformation.event(kind, properties, old, physical_id=physical_id) | {"RequestId": THIS})
 
 
-def decide(event: Event, live: Mapping[str, Any] | None) -> Plan:
+def decide(event: Event, facts: Facts) -> Plan:
+    """Decide as app.py does."""
     if event.request_type == "Delete":
-        protection = translate(event.properties, SHAPE).deletion_protection
-        return decision.delete(event, live, protection=protection)
-    desired, old = translate(event.properties, SHAPE), translate_leniently(event.old_properties, SHAPE)
-    return decision.create_or_update(event, desired, old, live, SHAPE)
+        asked = translate_leniently(event.properties, SHAPE)
+        return decision.delete(event, facts, protection=asked.deletion_protection, adopts=asked.adopt_existing)
+    desired, old = translate(event.properties, SHAPE), app.asked_for_before(event, SHAPE)
+    return decision.create_or_update(event, desired, old, SHAPE, facts)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One case: the event, the live domain, and the plan; who its domain is claimed for; a part of its reason."""
+    """One case: the event, the live domain, and the plan; whose the domain is afterwards; a part of the reason."""
 
     says: str
     event: Event
     live: Mapping[str, Any] | None
-    plan: type[Plan]
-    claimed: str = ""
+    plan: type[Plan] | Ask
+    claims: tuple[Claim, ...] | None = None
     why: str = ""
+    contents: str | None = None
+    rollback: Rollback | None = None
 
 
 CREATE, ADOPTING = request("Create"), request("Create", AdoptExisting=True)
@@ -88,6 +97,7 @@ UPDATE, UPDATE_ADOPTING = request("Update", "customers"), request("Update", "cus
 RENAME = request("Update", "clients", "clients")
 RENAME_ADOPTING = request("Update", "clients", "clients", AdoptExisting=True)
 DELETE = request("Delete", "customers")
+DELETE_ADOPTED = request("Delete", "customers", AdoptExisting=True)
 DELETE_PROTECTED = request("Delete", "customers", DeletionProtection=True)
 DELETE_UNPROTECTED = request("Delete", "customers", DeletionProtection=False)
 DELETE_FAILED = request("Delete", FAILED)
@@ -96,154 +106,347 @@ DELETE_FAILED_UNPROTECTED = request("Delete", FAILED, DeletionProtection=False)
 DELETE_MADE_UP = request("Delete", MADE_UP)
 DELETE_MADE_UP_UNPROTECTED = request("Delete", MADE_UP, DeletionProtection=False)
 EXISTS = "Domain customers already exists and "
+NO_CONTENTS, INTEGRATION = "", "an integration"
 
 ROWS = [
-    Row("a create makes an absent domain", CREATE, None, Create),
-    Row("a create whose answer was lost finds its own domain", CREATE, live(OWN_BY_THIS), Converge),
-    Row("a create whose answer was lost finds profiles in it already", CREATE, live(OWN_BY_THIS, profiles=1), Converge),
-    Row("a create takes an earlier one's domain on", CREATE, live(OWN), Converge, THIS),
-    Row("and one without a request id", CREATE, live(OWN_UNDATED), Converge, ADOPTED),
-    Row("with data in it, as one taken over", CREATE, live(OWN, profiles=1), Converge, ADOPTED),
-    Row("also when it has objects only", CREATE, live(OWN, objects=1), Converge, ADOPTED),
-    Row("what was once adopted stays adopted", CREATE, live(OWN_ADOPTED), Converge),
-    Row("a create leaves nobody's domain", CREATE, live(NOBODYS), Refuse, why=EXISTS + "belongs to no stack"),
-    Row("and one with tags of its own", CREATE, live(SOMEBODY_ELSES), Refuse, why=EXISTS + "belongs to no stack"),
-    Row("and another stack's", CREATE, live(OF_ANOTHER_STACK), Refuse, why=f"belongs to Domain of stack {ELSEWHERE}"),
-    Row("and another resource's", CREATE, live(OF_ANOTHER_RESOURCE), Refuse, why="belongs to Other of stack"),
-    Row("and one that may be another's", CREATE, live(OF_ANOTHER_HALF_STRIPPED), Refuse, why=f"of stack {ELSEWHERE}"),
-    Row("and one that may be own", CREATE, live(OWN_HALF_STRIPPED), Refuse, why=EXISTS + "belongs to no stack"),
-    Row("an adopting create makes an absent domain", ADOPTING, None, Create),
-    Row("an adopting create claims nobody's", ADOPTING, live(NOBODYS, profiles=7), Converge, ADOPTED),
-    Row("and another stack's", ADOPTING, live(OF_ANOTHER_STACK, profiles=7), Converge, ADOPTED),
-    Row("and another resource's", ADOPTING, live(OF_ANOTHER_RESOURCE), Converge, ADOPTED),
-    Row("an adopting create finds what it has made", ADOPTING, live(OWN_BY_THIS), Converge),
-    Row("an adopting create finds what it has adopted", ADOPTING, live(OWN_ADOPTED), Converge),
-    Row("an update converges its own", UPDATE, live(OWN, profiles=7), Converge),
-    Row("and what it adopted", UPDATE, live(OWN_ADOPTED, profiles=7), Converge),
-    Row("an update finds the request id gone", UPDATE, live(OWN_UNDATED, profiles=7), Converge, ADOPTED),
-    Row("an update claims a domain that lost its tags", UPDATE, live(NOBODYS), Converge, ADOPTED),
-    Row("an update claims one that lost one tag", UPDATE, live(OWN_HALF_STRIPPED), Converge, ADOPTED),
-    Row("an update leaves what another took over", UPDATE, live(OF_ANOTHER_STACK), Refuse, why="now belongs to Domain"),
-    Row("also when it may adopt", UPDATE_ADOPTING, live(OF_ANOTHER_STACK), Refuse, why=ELSEWHERE),
-    Row("and what another resource took over", UPDATE, live(OF_ANOTHER_RESOURCE), Refuse, why="now belongs to Other"),
-    Row("and what may be another's", UPDATE, live(OF_ANOTHER_HALF_STRIPPED), Refuse, why=ELSEWHERE),
-    Row("an update makes a domain anew that is gone", UPDATE, None, Create),
-    Row("a rename makes the new one", RENAME, None, Create),
-    Row("a rename comes back to the one it left", RENAME, live(OWN), Converge),
-    Row("with data in it, as one taken over", RENAME, live(OWN, profiles=7), Converge, ADOPTED),
-    Row("a rename whose answer was lost finds what it made", RENAME, live(OWN_BY_THIS, profiles=7), Converge),
-    Row("a rename leaves nobody's", RENAME, live(NOBODYS), Refuse, why=EXISTS + "belongs to no stack"),
-    Row("a rename leaves another stack's", RENAME, live(OF_ANOTHER_STACK), Refuse, why=EXISTS + "belongs to Domain"),
-    Row("an adopting rename claims nobody's", RENAME_ADOPTING, live(NOBODYS), Converge, ADOPTED),
-    Row("an adopting rename claims another's", RENAME_ADOPTING, live(OF_ANOTHER_STACK), Converge, ADOPTED),
-    Row("an update of a failed create takes its domain on", request("Update", FAILED), live(OWN), Converge, THIS),
-    Row("a delete deletes its own", DELETE, live(OWN), Delete),
-    Row("with all its data", DELETE, live(OWN, profiles=7, objects=7), Delete),
-    Row("but not when nobody knows who made it", DELETE, live(OWN_UNDATED, profiles=7), Refuse, why="7 profiles"),
-    Row("a delete finds nothing", DELETE, None, Leave),
+    Row("a Create makes an absent domain", CREATE, None, Make, (MADE_NOW,)),
+    Row("a Create whose answer was lost finds its own domain", CREATE, live(MADE_NOW), Change, (MADE_NOW,)),
+    Row("a Create whose answer was lost finds profiles in it", CREATE, live(MADE_NOW, profiles=1), Change, (MADE_NOW,)),
+    Row("a Create that finds an earlier event's domain asks what is in it", CREATE, live(MADE), Ask.CONTENTS),
+    Row("a Create claims an earlier event's empty domain", CREATE, live(MADE), Change, (MADE_NOW,), contents=""),
     Row(
-        "a delete leaves what another stack took over",
-        DELETE,
-        live(OF_ANOTHER_STACK),
-        Leave,
-        why="now belongs to Domain",
-    ),
-    Row("and what another resource took over", DELETE, live(OF_ANOTHER_RESOURCE), Leave, why="now belongs to Other"),
-    Row("and what may be another's", DELETE, live(OF_ANOTHER_HALF_STRIPPED), Leave, why="now belongs to"),
-    Row("a delete refuses nobody's", DELETE, live(NOBODYS), Refuse, why="has lost its ownership tags"),
-    Row("also without protection", DELETE_UNPROTECTED, live(NOBODYS), Refuse, why="has lost its ownership tags"),
-    Row(
-        "a delete refuses what lost one tag", DELETE, live(OWN_HALF_STRIPPED), Refuse, why="has lost its ownership tags"
+        "a Create marks an earlier event's domain with an integration as found",
+        CREATE,
+        live(MADE),
+        Change,
+        (FOUND_AGAIN,),
+        contents=INTEGRATION,
     ),
     Row(
-        "a protected domain with profiles",
-        DELETE_PROTECTED,
-        live(OWN, profiles=7),
+        "a Create marks an earlier event's domain with profiles as found",
+        CREATE,
+        live(MADE, profiles=1),
+        Change,
+        (FOUND_AGAIN,),
+    ),
+    Row(
+        "a Create marks an earlier event's domain with objects as found",
+        CREATE,
+        live(MADE, objects=1),
+        Change,
+        (FOUND_AGAIN,),
+    ),
+    Row(
+        "a Create marks an own domain without a request-id as found",
+        CREATE,
+        live(tags=UNDATED),
+        Change,
+        (FOUND_AGAIN,),
+    ),
+    Row(
+        "a domain that was taken over stays taken over", CREATE, live(TAKEN_OVER, THEIRS), Change, (TAKEN_OVER, THEIRS)
+    ),
+    Row("a Create refuses nobody's domain", CREATE, live(), Refuse, why=EXISTS + "belongs to no stack"),
+    Row("a Create refuses a domain with others' tags", CREATE, live(tags={"team": "x"}), Refuse, why="to no stack"),
+    Row("a Create refuses another stack's domain", CREATE, live(THEIRS), Refuse, why=f"to Domain of stack {ELSEWHERE}"),
+    Row("a Create refuses a sibling's domain", CREATE, live(SIBLINGS), Refuse, why="belongs to Other of stack"),
+    Row("a Create refuses what may be another's", CREATE, live(tags={STACK_ID: ELSEWHERE}), Refuse, why=ELSEWHERE),
+    Row("a Create refuses what lost one of its tags", CREATE, live(tags=HALF_MINE), Refuse, why=EXISTS),
+    Row("a Create refuses what it has lent", CREATE, live(THEIRS_ON_LOAN, MADE), Refuse, why=ELSEWHERE),
+    Row(
+        "a Create names the stack of a native domain",
+        CREATE,
+        live(tags=NATIVE),
         Refuse,
-        why="7 profiles and 0 objects",
+        why=f"belongs to Native of stack {ELSEWHERE} (AWS::CustomerProfiles::Domain)",
     ),
+    Row("an adopting Create makes an absent domain", ADOPTING, None, Make, (MADE_NOW,)),
+    Row("an adopting Create takes nobody's over", ADOPTING, live(profiles=7), Change, (TAKEN_OVER,)),
+    Row("an adopting Create takes another stack's over", ADOPTING, live(THEIRS), Change, (TAKEN_OVER, THEIRS)),
+    Row("an adopting Create takes a sibling's over", ADOPTING, live(SIBLINGS), Change, (TAKEN_OVER, SIBLINGS)),
     Row(
-        "a protected domain with objects",
-        DELETE_PROTECTED,
-        live(OWN, objects=3),
+        "an adopting Create takes back what it has lent",
+        ADOPTING,
+        live(THEIRS_ON_LOAN, MADE),
+        Change,
+        (TAKEN_OVER, THEIRS_ON_LOAN, MADE),
+    ),
+    Row("an adopting Create finds what it has made", ADOPTING, live(MADE_NOW), Change, (MADE_NOW,)),
+    Row("an adopting Create finds what it has taken over", ADOPTING, live(TAKEN_OVER), Change, (TAKEN_OVER,)),
+    Row("an Update converges what it made", UPDATE, live(MADE, profiles=7), Change, (MADE,)),
+    Row("an Update converges what it took over", UPDATE, live(TAKEN_OVER, THEIRS), Change, (TAKEN_OVER, THEIRS)),
+    Row("an Update converges what it found again", UPDATE, live(FOUND_AGAIN, profiles=7), Change, (FOUND_AGAIN,)),
+    Row("an Update marks a domain without a request-id as found", UPDATE, live(tags=UNDATED), Change, (FOUND_AGAIN,)),
+    Row("an Update claims a domain that lost its tags", UPDATE, live(), Change, (FOUND_AGAIN,)),
+    Row("an Update claims a domain that lost one tag", UPDATE, live(tags=HALF_MINE), Change, (FOUND_AGAIN,)),
+    Row("an adopting Update claims it as taken over", UPDATE_ADOPTING, live(), Change, (TAKEN_OVER,)),
+    Row("an Update refuses what another stack took over", UPDATE, live(THEIRS), Refuse, why="now belongs to Domain"),
+    Row("an adopting Update refuses it, too", UPDATE_ADOPTING, live(THEIRS), Refuse, why=ELSEWHERE),
+    Row("an Update refuses what a sibling took over for good", UPDATE, live(SIBLINGS), Refuse, why="belongs to Other"),
+    Row("an Update refuses what may be another's", UPDATE, live(tags={STACK_ID: ELSEWHERE}), Refuse, why=ELSEWHERE),
+    Row(
+        "an Update refuses what is lent to another stack",
+        UPDATE,
+        live(THEIRS_ON_LOAN, MADE),
         Refuse,
-        why="0 profiles and 3 objects",
+        why="now belongs to Domain of stack " + ELSEWHERE,
     ),
-    Row("a protected domain without either", DELETE_PROTECTED, live(OWN), Delete),
     Row(
-        "without counts it counts as full",
+        "an Update takes back what is lent to a sibling",
+        UPDATE,
+        live(SIBLINGS_ON_LOAN, MADE),
+        Change,
+        (TAKEN_OVER, SIBLINGS_ON_LOAN, MADE),
+    ),
+    Row(
+        "an Update refuses what is lent to a sibling and by it to another stack",
+        UPDATE,
+        live(THEIRS_ON_LOAN, SIBLINGS_ON_LOAN, MADE),
+        Refuse,
+        why=ELSEWHERE,
+    ),
+    Row("an Update makes a domain again that is gone", UPDATE, None, Make, (MADE_NOW,)),
+    Row("a rename makes the new domain", RENAME, None, Make, (MADE_NOW,)),
+    Row("a rename that comes back asks what is in its domain", RENAME, live(MADE), Ask.CONTENTS),
+    Row("a rename that comes back claims its empty domain", RENAME, live(MADE), Change, (MADE_NOW,), contents=""),
+    Row("a rename that comes back marks its domain as found", RENAME, live(MADE, profiles=7), Change, (FOUND_AGAIN,)),
+    Row("a rename whose answer was lost finds what it made", RENAME, live(MADE_NOW, profiles=7), Change, (MADE_NOW,)),
+    Row("a rename refuses nobody's domain", RENAME, live(), Refuse, why=EXISTS + "belongs to no stack"),
+    Row("a rename refuses another stack's", RENAME, live(THEIRS), Refuse, why=EXISTS + "belongs to Domain"),
+    Row("an adopting rename takes nobody's over", RENAME_ADOPTING, live(), Change, (TAKEN_OVER,)),
+    Row("an adopting rename takes another's over", RENAME_ADOPTING, live(THEIRS), Change, (TAKEN_OVER, THEIRS)),
+    Row(
+        "a rename that comes back to what is lent to a sibling takes it over again",
+        RENAME,
+        live(SIBLINGS_ON_LOAN, MADE),
+        Change,
+        (TAKEN_OVER, SIBLINGS_ON_LOAN, MADE),
+    ),
+    Row("a rename that comes back to what is lent to another stack", RENAME, live(THEIRS_ON_LOAN, MADE), Leave),
+    Row("and with AdoptExisting", RENAME_ADOPTING, live(THEIRS_ON_LOAN, MADE), Leave, why="is lent to"),
+    Row("a Delete finds nothing", DELETE, None, Leave),
+    Row("a Delete deletes what its resource made", DELETE, live(MADE), Destroy),
+    Row("a Delete deletes it with its data", DELETE, live(MADE, profiles=7, objects=7), Destroy),
+    Row("a protected domain with profiles", DELETE_PROTECTED, live(MADE, profiles=7), Refuse, why="7 profiles and 0"),
+    Row("a protected domain with objects", DELETE_PROTECTED, live(MADE, objects=3), Refuse, why="3 objects"),
+    Row("a protected domain without either is asked about", DELETE_PROTECTED, live(MADE), Ask.CONTENTS),
+    Row(
+        "a protected domain with an integration",
         DELETE_PROTECTED,
-        live(OWN) | {"Stats": {}},
+        live(MADE),
+        Refuse,
+        why="it holds an integration",
+        contents=INTEGRATION,
+    ),
+    Row("a protected domain with nothing in it", DELETE_PROTECTED, live(MADE), Destroy, contents=""),
+    Row(
+        "a protected domain without counts counts as in use",
+        DELETE_PROTECTED,
+        live(MADE) | {"Stats": {}},
         Refuse,
         why="an unknown number of",
     ),
-    Row("protection is no claim", DELETE_PROTECTED, live(OF_ANOTHER_STACK, profiles=7), Leave),
-    Row("an adopted domain with data", DELETE, live(OWN_ADOPTED, profiles=7), Refuse, why="7 profiles"),
-    Row("an adopted domain without data", DELETE, live(OWN_ADOPTED), Delete),
-    Row("an adopted domain, protection lifted", DELETE_UNPROTECTED, live(OWN_ADOPTED, profiles=7), Delete),
-    Row("an adopted domain, protected", DELETE_PROTECTED, live(OWN_ADOPTED, profiles=7), Refuse, why="7 profiles"),
-    Row("a failed create's domain is deleted", DELETE_FAILED, live(OWN), Delete),
-    Row("an unsettled create's too", DELETE_UNSETTLED, live(OWN), Delete),
-    Row("not with data", DELETE_FAILED, live(OWN, profiles=7), Refuse, why="7 profiles"),
-    Row("but with protection lifted", DELETE_FAILED_UNPROTECTED, live(OWN, profiles=7), Delete),
-    Row("not when a later create has taken it on", DELETE_FAILED, live(OWN_BY_THIS), Leave),
-    Row("nor when it was adopted", DELETE_FAILED, live(OWN_ADOPTED), Leave),
-    Row("nor without a request id", DELETE_FAILED, live(OWN_UNDATED), Leave),
-    Row("nor another stack's made by a request of that id", DELETE_FAILED, live(OF_ANOTHER_STACK), Leave),
-    Row("nor nobody's", DELETE_FAILED, live(NOBODYS), Leave),
-    Row("nor one with nothing but that id", DELETE_FAILED, live({REQUEST_ID: EARLIER}), Leave),
-    Row("a failed create left nothing", DELETE_FAILED, None, Leave),
-    Row("an unanswered create's domain is deleted", DELETE_MADE_UP, live(OWN), Delete),
-    Row("not with data", DELETE_MADE_UP, live(OWN, profiles=7), Leave),
-    Row("also with protection lifted", DELETE_MADE_UP_UNPROTECTED, live(OWN, objects=7), Leave),
-    Row("not without counts", DELETE_MADE_UP, live(OWN) | {"Stats": {}}, Leave),
-    Row("not what was adopted", DELETE_MADE_UP, live(OWN_ADOPTED), Leave),
-    Row("not another stack's", DELETE_MADE_UP, live(OF_ANOTHER_STACK), Leave),
-    Row("not nobody's", DELETE_MADE_UP, live(NOBODYS), Leave),
-    Row("an unanswered create left nothing", DELETE_MADE_UP, None, Leave),
+    Row("a domain found again is asked about", DELETE, live(FOUND_AGAIN), Ask.CONTENTS),
+    Row("a domain found again with nothing in it", DELETE, live(FOUND_AGAIN), Destroy, contents=""),
+    Row("a domain found again in use: is it a rollback?", DELETE, live(FOUND_AGAIN, profiles=7), Ask.ROLLBACK),
+    *(
+        Row(
+            f"a domain found again in use, in a rollback, {words}",
+            event,
+            live(FOUND_AGAIN, profiles=7),
+            Leave,
+            why="was there before",
+            rollback=Rollback.YES,
+        )
+        for words, event in (
+            ("protection absent", DELETE),
+            ("protected", DELETE_PROTECTED),
+            ("protection lifted", DELETE_UNPROTECTED),
+        )
+    ),
+    *(
+        Row(
+            f"a domain found again in use, {words}",
+            event,
+            live(FOUND_AGAIN, profiles=7),
+            plan,
+            rollback=rollback,
+        )
+        for words, event, rollback, plan in (
+            ("in no rollback, protection absent", DELETE, Rollback.NO, Destroy),
+            ("in no rollback, protected", DELETE_PROTECTED, Rollback.NO, Refuse),
+            ("in no rollback, protection lifted", DELETE_UNPROTECTED, Rollback.NO, Destroy),
+            ("nobody can tell, protection absent", DELETE, Rollback.UNKNOWN, Refuse),
+            ("nobody can tell, protected", DELETE_PROTECTED, Rollback.UNKNOWN, Refuse),
+            ("nobody can tell, protection lifted", DELETE_UNPROTECTED, Rollback.UNKNOWN, Destroy),
+        )
+    ),
+    Row("an own domain without a request-id counts as found", DELETE, live(tags=UNDATED, profiles=7), Ask.ROLLBACK),
+    Row("a domain taken over is given back to its owner", DELETE, live(TAKEN_OVER, THEIRS), Change, (THEIRS,)),
+    Row("a domain taken over with data is given back", DELETE, live(TAKEN_OVER, THEIRS, profiles=7), Change, (THEIRS,)),
+    Row("a domain taken over from nobody is nobody's again", DELETE, live(TAKEN_OVER, profiles=7), Change, ()),
+    Row("a protected domain taken over is given back", DELETE_PROTECTED, live(TAKEN_OVER, profiles=7), Change, ()),
+    Row("an unprotected domain taken over: is it a rollback?", DELETE_UNPROTECTED, live(TAKEN_OVER), Ask.ROLLBACK),
+    Row(
+        "an unprotected domain taken over from nobody, in no rollback, is deleted",
+        DELETE_UNPROTECTED,
+        live(TAKEN_OVER, profiles=7),
+        Destroy,
+        rollback=Rollback.NO,
+    ),
+    Row(
+        "an unprotected domain taken over from nobody, in a rollback, is given back",
+        DELETE_UNPROTECTED,
+        live(TAKEN_OVER),
+        Change,
+        (),
+        rollback=Rollback.YES,
+    ),
+    Row(
+        "an unprotected domain taken over from nobody is given back where nobody can tell",
+        DELETE_UNPROTECTED,
+        live(TAKEN_OVER),
+        Change,
+        (),
+        rollback=Rollback.UNKNOWN,
+    ),
+    Row(
+        "an unprotected domain taken over from an owner is given back",
+        DELETE_UNPROTECTED,
+        live(TAKEN_OVER, THEIRS),
+        Change,
+        (THEIRS,),
+    ),
+    Row(
+        "a Delete lets go of what is lent, and the borrower becomes the maker",
+        DELETE,
+        live(SIBLINGS_ON_LOAN, MADE),
+        Change,
+        (Claim(STACK, "Other", EARLIER),),
+    ),
+    Row(
+        "a Delete lets go of what is lent on",
+        DELETE,
+        live(SIBLINGS_ON_LOAN, TAKEN_OVER, THEIRS),
+        Change,
+        (SIBLINGS_ON_LOAN, THEIRS),
+    ),
+    Row("a Delete leaves what another stack has", DELETE, live(THEIRS), Leave, why="now belongs to Domain"),
+    Row("a Delete leaves what a sibling has", DELETE, live(SIBLINGS), Leave, why="now belongs to Other"),
+    Row("a Delete leaves what may be another's", DELETE, live(tags={STACK_ID: ELSEWHERE}), Leave, why="now belongs"),
+    Row("protection is no claim", DELETE_PROTECTED, live(THEIRS, profiles=7), Leave),
+    Row("a Delete leaves what was given back before", DELETE_ADOPTED, live(), Leave, why="was given back before"),
+    Row("a Delete refuses nobody's domain", DELETE, live(), Refuse, why="has lost its ownership tags"),
+    Row("a Delete refuses it without protection, too", DELETE_UNPROTECTED, live(), Refuse, why="has lost its owner"),
+    Row("a Delete refuses what lost one tag", DELETE, live(tags=HALF_MINE), Refuse, why="has lost its ownership tags"),
+    Row("a failed Create's domain is asked about", DELETE_FAILED, live(MADE), Ask.CONTENTS),
+    Row("a failed Create's domain is deleted", DELETE_FAILED, live(MADE), Destroy, contents=""),
+    Row("an unsettled Create's domain is deleted", DELETE_UNSETTLED, live(MADE), Destroy, contents=""),
+    Row("a failed Create's domain with profiles stays", DELETE_FAILED, live(MADE, profiles=7), Leave, why="7 profiles"),
+    Row("a failed Create's domain with an integration stays", DELETE_FAILED, live(MADE), Leave, contents=INTEGRATION),
+    Row("a failed Create's domain with protection lifted", DELETE_FAILED_UNPROTECTED, live(MADE, profiles=7), Destroy),
+    Row("a failed Create leaves what a later one has made", DELETE_FAILED, live(MADE_NOW), Leave),
+    Row("a failed Create leaves what was found again", DELETE_FAILED, live(FOUND_AGAIN), Leave),
+    Row("a failed Create leaves what has no request-id", DELETE_FAILED, live(tags=UNDATED), Leave),
+    Row("a failed Create gives back what it took over", DELETE_FAILED, live(TAKEN_OVER, THEIRS), Change, (THEIRS,)),
+    Row(
+        "a failed Create lets go of what another took over from it",
+        DELETE_FAILED,
+        live(SIBLINGS_ON_LOAN, TAKEN_OVER, THEIRS),
+        Change,
+        (SIBLINGS_ON_LOAN, THEIRS),
+    ),
+    Row(
+        "a failed Create lets go of what another took over after it was made",
+        DELETE_FAILED,
+        live(SIBLINGS_ON_LOAN, MADE),
+        Change,
+        (Claim(STACK, "Other", EARLIER),),
+    ),
+    Row("a failed Create leaves what is lent and not its work", DELETE_FAILED, live(SIBLINGS_ON_LOAN, MADE_NOW), Leave),
+    Row(
+        "a failed Create leaves another's of that request-id",
+        DELETE_FAILED,
+        live(Claim(ELSEWHERE, "Domain", EARLIER)),
+        Leave,
+    ),
+    Row("a failed Create leaves nobody's domain", DELETE_FAILED, live(), Leave),
+    Row("a failed Create left nothing", DELETE_FAILED, None, Leave),
+    Row("an unanswered Create's domain is asked about", DELETE_MADE_UP, live(MADE), Ask.CONTENTS),
+    Row("an unanswered Create's domain is deleted", DELETE_MADE_UP, live(MADE), Destroy, contents=""),
+    Row("an unanswered Create's domain with profiles stays", DELETE_MADE_UP, live(MADE, profiles=7), Leave),
+    Row("with protection lifted, too", DELETE_MADE_UP_UNPROTECTED, live(MADE, objects=7), Leave),
+    Row("an unanswered Create's domain without counts stays", DELETE_MADE_UP, live(MADE) | {"Stats": {}}, Leave),
+    Row("an unanswered Create gives back what it took over", DELETE_MADE_UP, live(TAKEN_OVER), Change, ()),
+    Row("an unanswered Create leaves what it only found", DELETE_MADE_UP, live(FOUND_AGAIN), Leave),
+    Row("an unanswered Create leaves what is lent", DELETE_MADE_UP, live(SIBLINGS_ON_LOAN, MADE), Leave),
+    Row("an unanswered Create leaves another stack's", DELETE_MADE_UP, live(THEIRS), Leave),
+    Row("an unanswered Create leaves nobody's", DELETE_MADE_UP, live(), Leave),
+    Row("an unanswered Create left nothing", DELETE_MADE_UP, None, Leave),
 ]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.event.request_type}: {row.says}")
 def test_what_happens_on_each_event(row: Row) -> None:
-    plan = decide(row.event, row.live)
+    plan = decide(row.event, Facts(row.live, row.contents, row.rollback))
+    if isinstance(row.plan, Ask):
+        assert plan is row.plan
+        return
     assert type(plan) is row.plan
     match plan:
-        case Create(name, settings, made_with):
+        case Make(name, settings, tags):
             assert (name, settings) == ("customers", {"DefaultExpirationDays": 30})
-            assert made_with == tags(request_id=THIS)
-        case Converge(name, changes, there):
-            assert (name, changes.updates, changes.untag) == ("customers", (), ())
-            if row.claimed:
-                assert {**there["Tags"], **changes.tag}.items() >= tags(request_id=row.claimed).items()
-                assert changes.tag.items() <= tags(request_id=row.claimed).items()
-            else:
-                assert not changes.tag
-        case Delete(name):
+            assert tags == tags_of(row.claims or ())
+        case Change(name, changes, and_look, takes_over):
+            assert row.live is not None
+            assert (name, changes.updates) == ("customers", ())
+            before = row.live["Tags"]
+            after = {key: value for key, value in {**before, **changes.tag}.items() if key not in changes.untag}
+            kept = {key: value for key, value in after.items() if is_ownership_key(key)}
+            assert kept == tags_of(row.claims or ())
+            is_nobodys_again = row.claims == ()
+            assert and_look == (kept != before and not is_nobodys_again)
+            is_takeover = row.event.request_type != "Delete" and len(row.claims or ()) > len(read_claims(before))
+            assert takes_over == (is_takeover and not row.event.is_for("customers"))
+        case Destroy(name):
             assert name == "customers"
         case Leave(why) | Refuse(why):
             assert row.why in why
 
 
-LEFTOVERS = [
-    ("its own, made and empty", live(OWN, name="clients"), Delete),
-    ("with profiles", live(OWN, name="clients", profiles=1), Leave),
-    ("with objects", live(OWN, name="clients", objects=1), Leave),
-    ("without counts", live(OWN, name="clients") | {"Stats": {}}, Leave),
-    ("taken over", live(OWN_ADOPTED, name="clients"), Leave),
-    ("another stack's", live(OF_ANOTHER_STACK, name="clients"), Leave),
-    ("nobody's", live(NOBODYS, name="clients"), Leave),
-    ("none", None, Leave),
+UNDONE = [
+    ("its own, made and empty", live(MADE), "", Destroy),
+    ("its own, made, with profiles", live(MADE, profiles=1), None, Leave),
+    ("its own, made, with objects", live(MADE, objects=1), None, Leave),
+    ("its own, made, with an object type", live(MADE), "an object type", Leave),
+    ("its own, made, without counts", live(MADE) | {"Stats": {}}, None, Leave),
+    ("its own, found again", live(FOUND_AGAIN), "", Leave),
+    ("taken over from another", live(TAKEN_OVER, THEIRS), None, Change),
+    ("taken over from nobody", live(TAKEN_OVER), None, Change),
+    ("taken over and lent on", live(THEIRS_ON_LOAN, TAKEN_OVER), None, Change),
+    ("made and lent", live(THEIRS_ON_LOAN, MADE), None, Leave),
+    ("another stack's", live(THEIRS), None, Leave),
+    ("nobody's", live(), None, Leave),
+    ("absent", None, None, Leave),
 ]
 
 
-@pytest.mark.parametrize(("live", "plan"), [row[1:] for row in LEFTOVERS], ids=[row[0] for row in LEFTOVERS])
-def test_a_rollback_deletes_only_what_the_replacement_left_behind(live: Any, plan: type[Plan]) -> None:
-    event = request("Update", "customers", "clients")
-    decided = decision.delete_leftover(event, live)
-    assert type(decided) is plan
-    if isinstance(decided, Delete):
-        assert decided.name == "clients"
+@pytest.mark.parametrize(
+    ("there", "contents", "plan"), [row[1:] for row in UNDONE], ids=[f"the domain is {row[0]}" for row in UNDONE]
+)
+def test_a_rollback_undoes_only_what_the_replacement_did(there: Any, contents: str | None, plan: type[Plan]) -> None:
+    event = request("Update", "clients", "customers", DomainName="clients")
+    assert event.replacement_to_undo("clients", "customers") == "customers"
+    assert type(decision.undo(event, Facts(there, contents))) is plan
+
+
+@pytest.mark.parametrize(
+    ("there", "plan"),
+    [(live(MADE_NOW), Destroy), (live(MADE), Leave), (live(TAKEN_OVER, THEIRS), Change), (None, Leave)],
+    ids=["made by it", "made by an earlier event", "taken over", "absent"],
+)
+def test_an_event_that_is_no_longer_wanted_undoes_its_own_work_only(there: Any, plan: type[Plan]) -> None:
+    assert type(decision.undo(CREATE, Facts(there, contents=""), made_by=THIS)) is plan
 
 
 def test_a_domain_is_created_with_everything_that_the_template_says_and_with_its_owner() -> None:
@@ -251,18 +454,18 @@ def test_a_domain_is_created_with_everything_that_the_template_says_and_with_its
     event = request(
         "Create", DeadLetterQueueUrl="", DefaultEncryptionKey=key, Tags={"team": "red"}, Matching={"Enabled": "true"}
     )
-    plan = decide(event, None)
+    plan = decide(event, Facts(None))
     # An empty queue means none, which CreateDomain has no word for.
     settings = {"DefaultExpirationDays": 30, "DefaultEncryptionKey": key, "Matching": {"Enabled": True}}
-    assert plan == Create("customers", settings, {"team": "red", **tags(request_id=THIS)})
+    assert plan == Make("customers", settings, {"team": "red", **tags_of((MADE_NOW,))})
 
 
 def test_a_rename_does_not_put_back_what_the_other_domain_had() -> None:
     old = {"DomainName": "clients", "DefaultExpirationDays": 30, "Matching": {"Enabled": True}, "Tags": {"team": "red"}}
     new = {"DomainName": "customers", "DefaultExpirationDays": 30}
-    event = read(cloudformation.event("Update", new, old, physical_id="clients"))
-    there = live({**OWN, "team": "red"}) | {"Matching": {"Enabled": True}}
-    assert decide(event, there) == Converge("customers", Changes(), there)
+    event = read(cloudformation.event("Update", new, old, physical_id="clients") | {"RequestId": THIS})
+    there = live(MADE_NOW, tags={"team": "red"}) | {"Matching": {"Enabled": True}}
+    assert decide(event, Facts(there)) == Change("customers", Changes())
 
 
 def test_an_update_puts_back_what_the_template_dropped() -> None:
@@ -270,27 +473,57 @@ def test_an_update_puts_back_what_the_template_dropped() -> None:
     old = {"DomainName": "customers", "DefaultExpirationDays": 30, "DeadLetterQueueUrl": queue}
     new = {"DomainName": "customers", "DefaultExpirationDays": 30}
     event = read(cloudformation.event("Update", new, old, physical_id="customers"))
-    plan = decide(event, live(OWN) | {"DeadLetterQueueUrl": queue})
-    assert isinstance(plan, Converge)
-    assert plan.changes == Changes(updates=({"DeadLetterQueueUrl": ""},))
+    plan = decide(event, Facts(live(MADE) | {"DeadLetterQueueUrl": queue}))
+    assert plan == Change("customers", Changes(updates=({"DeadLetterQueueUrl": ""},)))
+
+
+def test_a_takeover_changes_no_setting_before_the_domain_is_claimed_and_looked_at_again() -> None:
+    event = request("Create", AdoptExisting=True, DefaultExpirationDays=60, Tags={"team": "red"})
+    there = live(THEIRS)
+    first = decide(event, Facts(there))
+    assert isinstance(first, Change)
+    assert {**there["Tags"], **first.changes.tag} == {"team": "red", **tags_of((TAKEN_OVER, THEIRS))}
+    assert not first.changes.updates
+    assert first.and_look
+    assert first.takes_over
+    second = decide(event, Facts({**there, "Tags": {**there["Tags"], **first.changes.tag}}))
+    assert second == Change("customers", Changes(updates=({"DefaultExpirationDays": 60},)))
+
+
+@pytest.mark.parametrize(("count", "fits"), [(44, True), (45, False)], ids=["just enough room", "one too many"])
+def test_a_takeover_is_refused_before_anything_is_changed_where_its_tags_have_no_room(count: int, fits: bool) -> None:
+    """It needs three tags for the one who lends the domain, and three for the borrower."""
+    of_others = {f"theirs-{index}": "x" for index in range(count)}
+    system = {f"aws:{index}": "does not count" for index in range(5)}
+    plan = decide(ADOPTING, Facts(live(THEIRS, tags={**of_others, **system})))
+    assert isinstance(plan, Change if fits else Refuse)
+    assert fits or "would have 51 tags, and the API allows 50" in getattr(plan, "why", "")
 
 
 @pytest.mark.parametrize(
-    ("event", "live", "way_on"),
+    ("event", "facts", "way_on"),
     [
-        (CREATE, live(NOBODYS), "set AdoptExisting: true to take it over"),
-        (UPDATE, live(OF_ANOTHER_STACK), "Give this resource another DomainName, or remove it from this stack"),
-        (DELETE, live(NOBODYS), f"give it the tags {STACK_ID}={cloudformation.STACK} and {LOGICAL_ID}=Domain"),
-        (DELETE_PROTECTED, live(OWN, profiles=1), "delete the stack and retain Domain"),
+        (CREATE, Facts(live()), "set AdoptExisting: true to take it over"),
+        (UPDATE, Facts(live(THEIRS)), "Give this resource another DomainName, or remove it from this stack"),
+        (DELETE, Facts(live()), f"tag it {STACK_ID}={STACK} and {LOGICAL_ID}=Domain"),
+        (DELETE_PROTECTED, Facts(live(MADE, profiles=1)), "retain Domain if you delete the stack again"),
+        (
+            DELETE_PROTECTED,
+            Facts(live(MADE, profiles=1)),
+            "aws customer-profiles delete-domain --domain-name customers",
+        ),
     ],
+    ids=["already exists", "moved on", "lost its tags", "protected, keep it", "protected, delete it"],
 )
-def test_each_refusal_tells_the_way_on(event: Event, live: Any, way_on: str) -> None:
-    plan = decide(event, live)
+def test_each_refusal_tells_the_way_on(event: Event, facts: Facts, way_on: str) -> None:
+    plan = decide(event, facts)
     assert isinstance(plan, Refuse)
     assert way_on in plan.why
 
 
-def test_the_same_plan_is_the_same_however_the_domain_was_looked_at() -> None:
-    # An error after which there is still the same to do stands, instead of being tried for ever.
-    changes = Changes(updates=({"DefaultExpirationDays": 30},))
-    assert Converge("customers", changes, {"LastUpdatedAt": 1}) == Converge("customers", changes, {"LastUpdatedAt": 2})
+@pytest.mark.parametrize("event", [DELETE, DELETE_PROTECTED], ids=["unowned", "protected"])
+def test_a_delete_in_a_rollback_or_clean_up_is_not_told_to_delete_the_stack(event: Event) -> None:
+    plan = decide(event, Facts(live() if event is DELETE else live(MADE, profiles=1)))
+    assert isinstance(plan, Refuse)
+    assert "delete the stack and" not in plan.why
+    assert "then the stack" not in plan.why

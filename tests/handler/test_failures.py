@@ -9,9 +9,9 @@ import pytest
 from handler import failures
 from handler.attempts import Attempts, Fate
 from handler.deadline import Deadline, DeadlineReached
-from handler.decision import RefusedError
 from handler.event import Aftermath, Event, read
 from handler.invocation import Invocation
+from handler.plans import RefusedError
 from handler.properties import InvalidPropertiesError
 
 MISTAKE, REFUSED, DEADLINE, BUG = InvalidPropertiesError([]), RefusedError("no"), DeadlineReached(), KeyError("a bug")

@@ -1,0 +1,80 @@
+"""Plans: what a decision comes to, as plain values, and the facts that it is taken from."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from handler.changes import Changes
+from handler.timeliness import Rollback
+
+Live = Mapping[str, Any]  # a domain as GetDomain reports it
+
+
+@dataclass(frozen=True)
+class Make:
+    """Make the domain."""
+
+    name: str
+    settings: Mapping[str, Any]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Change:
+    """Set tags, send settings, remove tags, in this order.
+
+    `and_look`: claims change, so the domain is looked at and decided on again: another stack's event may have changed
+    them at the same time. `takes_over`: if anything fails later in this event, the domain is put back as it was.
+    """
+
+    name: str
+    changes: Changes
+    and_look: bool = False
+    takes_over: bool = False
+
+
+@dataclass(frozen=True)
+class Destroy:
+    """Delete the domain and everything in it."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Leave:
+    """Do nothing and answer SUCCESS; `why` goes into the log."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """Do nothing and answer FAILED; `why` tells the user what to do."""
+
+    why: str
+
+
+class Ask(enum.Enum):
+    """A question whose answer decides."""
+
+    CONTENTS = "what is in the domain that Stats does not count"
+    ROLLBACK = "is the stack rolling back"
+
+
+Plan = Make | Change | Destroy | Leave | Refuse | Ask
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known when the decision is taken; None stands for a question that was not asked."""
+
+    live: Live | None
+    contents: str | None = None  # in words, "" if there is nothing
+    rollback: Rollback | None = None
+
+
+class RefusedError(Exception):
+    """The event is refused; str() tells the user the way on."""

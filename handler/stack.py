@@ -1,0 +1,86 @@
+"""Asks CloudFormation about the stack of an event: its tags, its state, and its resource's state.
+
+Nothing here is worth a failed deployment: what can't be known costs a warning, and the caller goes on without it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handler.event import Event
+from handler.telemetry import logger
+from handler.timeliness import NOT_LISTED, Listed, Rollback
+
+# An answer that does not come must not take the time that the event itself needs.
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=3, read_timeout=5)
+
+
+def tags(event: Event) -> Mapping[str, str]:
+    """The tags of the event's stack, where the function is to give them to domains (PROPAGATE_STACK_TAGS)."""
+    if os.environ.get("PROPAGATE_STACK_TAGS") != "true":
+        return {}
+    try:
+        return {tag["Key"]: tag["Value"] for tag in _describe_stack(event.stack_id).get("Tags", [])}
+    except (ClientError, BotoCoreError) as error:
+        logger.warning("the stack's tags could not be read, so the domain doesn't get them", error=str(error))
+        return {}
+
+
+def listed(event: Event) -> Listed | None:
+    """What CloudFormation lists for the event's resource; None where it can't be asked."""
+    if not _may_ask():
+        return None
+    try:
+        detail = client().describe_stack_resource(StackName=event.stack_id, LogicalResourceId=event.logical_id)
+    except (ClientError, BotoCoreError) as error:
+        # "Resource Domain does not exist for stack ...", not "Stack with id ... does not exist".
+        if isinstance(error, ClientError) and error.response["Error"]["Message"].startswith("Resource "):
+            return NOT_LISTED
+        logger.warning("CloudFormation could not be asked whether it still wants this event", error=str(error))
+        return None
+    resource = detail["StackResourceDetail"]
+    return Listed(
+        resource["ResourceStatus"], resource.get("PhysicalResourceId", ""), resource["LastUpdatedTimestamp"].timestamp()
+    )
+
+
+def rollback(event: Event) -> Rollback:
+    """Whether the event's stack is rolling back, or a stack that it is nested in.
+
+    A nested stack that is deleted in its parent's rollback is itself DELETE_IN_PROGRESS, and so is a stack that is
+    created with OnFailure DELETE, whose reason then is "The following resource(s) failed to create: ...".
+    """
+    if not _may_ask():
+        return Rollback.UNKNOWN
+    stack_id = event.stack_id
+    try:
+        while stack_id:
+            stack = _describe_stack(stack_id)
+            if "ROLLBACK" in stack["StackStatus"] or " failed to " in stack.get("StackStatusReason", ""):
+                return Rollback.YES
+            stack_id = stack.get("ParentId", "")
+    except (ClientError, BotoCoreError) as error:
+        logger.warning("CloudFormation could not be asked whether the stack is rolling back", error=str(error))
+        return Rollback.UNKNOWN
+    return Rollback.NO
+
+
+def _may_ask() -> bool:
+    return os.environ.get("ASK_CLOUDFORMATION", "true") == "true"
+
+
+def _describe_stack(stack_id: str) -> Any:
+    return client().describe_stacks(StackName=stack_id)["Stacks"][0]
+
+
+@functools.cache
+def client() -> Any:
+    """The CloudFormation client, made when it is first needed: most events ask nothing."""
+    return boto3.client("cloudformation", config=_CONFIG)

@@ -1,0 +1,110 @@
+"""Timeliness: whether CloudFormation still wants what an event asks for.
+
+CloudFormation does not wait for an event that it has given up on, and Lambda delivers an event at least once. When a
+sibling resource fails, CloudFormation cancels a running Create and sends its Delete two seconds later, while the Create
+still runs in another execution environment (aws-cdk issue 26139). And any event may be delivered again, minutes or
+hours after CloudFormation has moved on.
+
+An event knows its own age: the pre-signed ResponseURL has the time at which CloudFormation signed it, in whole seconds.
+(Run locally it may have none. Its age is then not known, and nothing is asked.) An event that is answered within two
+seconds is not late, so nothing is asked. Otherwise CloudFormation is asked (DescribeStackResource: status, physical id,
+and when that status began):
+
+    before anything is done    for an event that is old when it starts (event.OLD seconds)
+    before the answer          for a Create, or an Update to a new name, that has made or claimed a domain at an age of
+                               event.CANCELLABLE seconds or more
+
+Why it suffices that a Create asks after it has made its domain, and why neither it nor its Delete waits for the other:
+let M be the moment at which the domain exists, A the Create's question, C the cancellation, and L the look of the
+Delete that follows, so that C is before L. If A is before C, then M is before L: the Delete sees the domain and
+deletes it. If A is after C, the Create is told that it is no longer wanted, and removes what it made. The same holds
+for an Update to a new name and the Update that rolls it back. (The alternative, a Delete that waits for as long as a
+Create may run, would delay every rollback by minutes.)
+
+    event    what CloudFormation lists                                     wanted
+    Create   CREATE_IN_PROGRESS                                            yes
+    Update   UPDATE_IN_PROGRESS with the event's physical id               yes
+    Delete   DELETE_IN_PROGRESS                                            yes
+    Delete   no DELETE_... status, and another physical id: the clean-up
+             after a replacement                                           yes
+    any      a status that began after the event was sent: it belongs to
+             a later event, such as the Update that rolls this one back    no
+    any      anything else, also that the stack has no such resource       no
+
+A Create that is no longer wanted removes what it made and nothing else. An Update or a Delete that is no longer wanted
+changes nothing. All of them answer FAILED and say why. Where CloudFormation can't be asked (it denies or throttles the
+question, does not know the stack, or asking is switched off), the event goes on as if it were wanted, with a warning.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from handler.event import CANCELLABLE, OLD, Event
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What CloudFormation lists for a resource: `since` is when the status began, in seconds since 1970."""
+
+    status: str
+    physical_id: str = ""
+    since: float = 0.0
+
+
+_BETWEEN_CLOCKS = 10.0  # seconds
+
+NOT_LISTED = Listed("")  # the stack has no such resource
+
+
+class Rollback(enum.Enum):
+    """Whether the stack is rolling back."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+def is_late_to_start(event: Event, now: float) -> bool:
+    """Whether CloudFormation is to be asked before anything is done."""
+    return event.sent_at is not None and event.age(now) >= OLD
+
+
+def is_late_to_answer(event: Event, now: float) -> bool:
+    """Whether CloudFormation is to be asked once the event has made or claimed a domain."""
+    return event.sent_at is not None and event.age(now) >= CANCELLABLE
+
+
+def is_wanted(event: Event, listed: Listed) -> bool:
+    """Tell from what CloudFormation lists whether it still wants the event carried out."""
+    if _began_after(event, listed):
+        return False
+    match event.request_type:
+        case "Create":
+            return listed.status == "CREATE_IN_PROGRESS"
+        case "Update":
+            return listed.status == "UPDATE_IN_PROGRESS" and listed.physical_id == event.physical_id
+        case _:
+            is_clean_up = not listed.status.startswith("DELETE_") and listed.physical_id not in ("", event.physical_id)
+            return listed.status == "DELETE_IN_PROGRESS" or is_clean_up
+
+
+def _began_after(event: Event, listed: Listed) -> bool:
+    """Whether the status began after the event was sent, the time of which is known in whole seconds.
+
+    Only the Update that rolls another one back follows within seconds. For the others some seconds between the clocks
+    of two services are allowed for.
+    """
+    if event.sent_at is None:
+        return False
+    return listed.since >= event.sent_at + 1 + (0 if event.request_type == "Update" else _BETWEEN_CLOCKS)
+
+
+def why_unwanted(event: Event, listed: Listed) -> str:
+    """Say in words what CloudFormation lists instead, as the beginning of a reason."""
+    if listed == NOT_LISTED:
+        lists = f"the stack has no resource {event.logical_id} now"
+    else:
+        lists = f"it lists {event.logical_id} as {listed.status} with the physical id {listed.physical_id or '(none)'}"
+    return f"CloudFormation no longer asks for this {event.request_type}: {lists}"

@@ -1,0 +1,153 @@
+"""Work on one domain: look, decide, act, and look again. The only loop over the API's calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from handler import decision, stack
+from handler.deadline import DeadlineReached
+from handler.domains import ApiError, DomainNotFoundError, Domains
+from handler.event import Event
+from handler.ownership import has_claim
+from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse, RefusedError
+from handler.telemetry import logger
+
+Live = dict[str, Any]
+Decide = Callable[[Facts], Plan]
+
+# Rounds in one event. A throttled Delete takes one every few seconds; the event's time ends before that.
+_MOST_ROUNDS = 100
+
+
+def _nothing_to_put_back(found: Live, live: Live | None) -> Plan:
+    return Leave("nothing was taken over")
+
+
+@dataclass
+class Work:
+    """One domain, and what an event has done to it so far."""
+
+    event: Event
+    domains: Domains
+    name: str
+    put_back: Callable[[Live, Live | None], Plan] = _nothing_to_put_back
+    has_claimed: bool = False
+    found: Live | None = None  # how it was before it was taken over
+
+    def settle(self, decide: Decide, live: Live | None) -> Live:
+        """Look, decide and act until nothing is left to do. Returns the live domain as it is then, {} if there is none.
+
+        Raises ApiError and RefusedError, after a takeover that failed was put back. After an error it looks at the
+        domain and decides again: the call may have been carried out all the same (its response was lost, or a retry met
+        the first attempt's work), or things are not as they were thought to be (CreateDomain meets a domain of that
+        name). An error after which there is still the same to do stands, but for a Delete that may succeed soon: before
+        each retry it needs a fresh look, since somebody may have claimed or filled the domain in the meantime.
+        """
+        try:
+            return self._settle(decide, live)
+        except (ApiError, RefusedError) as error:
+            if self.found is None:
+                raise
+            error.args = (f"{error}. {self._restored()}",)
+            raise
+
+    def withdrawn(self, why: str) -> str:
+        """Undo what was made or taken over for an event that is no longer wanted. Returns the reason to answer."""
+        if self.found is not None:
+            return f"{why}. {self._restored()}"
+        self._settle(lambda facts: decision.undo(self.event, facts, made_by=self.event.request_id), self.look())
+        live = self.look()
+        if live is not None and has_claim(live.get("Tags", {}), self.event):
+            return f"{why}. Domain {self.name} was left alone: it is in use, or was there before"
+        return f"{why}. What this {self.event.request_type} had made or claimed was undone"
+
+    def look(self) -> Live | None:
+        """The live domain."""
+        live = self.domains.find(self.name)
+        if live is not None and has_claim(live.get("Tags", {}), self.event):
+            self.domains.attempts.note_own_domain()
+        return live
+
+    def _settle(self, decide: Decide, live: Live | None) -> Live:
+        plan = self._plan(decide, live)
+        for _ in range(_MOST_ROUNDS):
+            if isinstance(plan, Refuse):
+                raise RefusedError(plan.why)
+            try:
+                live = self._carry_out(plan, live)
+                if not (isinstance(plan, Change) and plan.and_look):
+                    return live
+                plan = self._plan(decide, live := self.look())
+            except ApiError as error:
+                live = self._look_after(error)
+                again = self._plan(decide, live)
+                if again == plan and not error.retryable:
+                    raise
+                logger.warning("deciding again after an error", error=str(error))
+                plan = again
+        raise ApiError(f"Domain {self.name} keeps being changed by others. Try again")
+
+    def _plan(self, decide: Decide, live: Live | None) -> Plan:
+        """Decide, and answer the questions that come up meanwhile."""
+        facts = Facts(live)
+        while isinstance(plan := decide(facts), Ask):
+            try:
+                match plan:
+                    case Ask.CONTENTS:
+                        facts = replace(facts, contents=self.domains.contents(self.name))
+                    case Ask.ROLLBACK:
+                        facts = replace(facts, rollback=stack.rollback(self.event))
+            except DomainNotFoundError:
+                facts = Facts(None)  # somebody has deleted it since it was looked at
+        return plan
+
+    def _carry_out(self, plan: Plan, live: Live | None) -> Live:
+        match plan:
+            case Make(name, settings, tags):
+                self.has_claimed = True
+                return self.domains.create(name, settings, tags)
+            case Change():
+                return self._change(plan, live or {})
+            case Destroy(name):
+                self.domains.delete(name)
+                return {}
+            case Leave(why):
+                logger.warning(f"nothing done: {why}")
+        return live or {}
+
+    def _change(self, plan: Change, live: Live) -> Live:
+        if plan.takes_over and self.found is None:
+            self.found = live
+        self.has_claimed |= plan.and_look
+        changes = plan.changes
+        if changes.postponed:
+            logger.warning("left for a later event, since the service is at work on it", properties=changes.postponed)
+        live = dict(live)
+        if changes.untag_first:
+            self.domains.untag(plan.name, changes.untag_first)
+        if changes.tag:
+            self.domains.tag(plan.name, changes.tag)
+        for settings in changes.updates:
+            live |= self.domains.update(plan.name, settings)
+        if changes.untag:
+            self.domains.untag(plan.name, changes.untag)
+        return live
+
+    def _look_after(self, error: ApiError) -> Live | None:
+        try:
+            live = self.look()
+            # A domain that exists already may be one that GetDomain doesn't see yet.
+            return self.domains.find_late(self.name) if live is None and error.already_exists else live
+        except (ApiError, DeadlineReached) as blind:
+            text = f"{error}. The domain could not be looked at then: {str(blind) or 'the time was up'}"
+            raise ApiError(text, unsettled=error.unsettled) from error
+
+    def _restored(self) -> str:
+        assert self.found is not None
+        try:
+            self._carry_out(self.put_back(self.found, live := self.domains.find(self.name)), live)
+        except ApiError as error:
+            return f"The domain could not be put back as it was before it was taken over: {error}"
+        return "The domain was put back as it was before it was taken over"

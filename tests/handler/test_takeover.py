@@ -1,0 +1,134 @@
+"""A takeover is a loan: whatever goes wrong with it, the domain is afterwards as it was, tags and settings."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import boto3
+import pytest
+
+from handler.ownership import ADOPTED, LOGICAL_ID, REQUEST_ID, STACK_ID
+from tests.handler import faults
+from tests.handler.cloudformation import STACK, Function, Mailbox, event, stack_arn
+from tests.handler.faults import REGION, Acts, Fault, Wire, live_domains
+
+THEIR_STACK = stack_arn("elsewhere")
+THEIRS = {STACK_ID: THEIR_STACK, LOGICAL_ID: "Domain", REQUEST_ID: "their-request"}
+QUEUE = "https://sqs.eu-central-1.amazonaws.com/123456789012/dead-letters"
+RULES = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRuleLevelForMatching": 1}
+FOUND: dict[str, Any] = {
+    "DefaultExpirationDays": 7,
+    "DeadLetterQueueUrl": QUEUE,
+    "Matching": {"Enabled": True, "JobSchedule": {"DayOfTheWeek": "MONDAY", "Time": "01:00"}},
+    "RuleBasedMatching": RULES,
+}
+TEMPLATE = {
+    "DomainName": "customers",
+    "DefaultExpirationDays": 30,
+    "DeadLetterQueueUrl": "",
+    "Matching": {"Enabled": False},
+    "RuleBasedMatching": {"Enabled": False},
+    "Tags": {"team": "ours", "new": "tag"},
+    "AdoptExisting": True,
+}
+CALLS = ["CreateDomain", "GetDomain", "TagResource", "GetDomain", "UpdateDomain", "UpdateDomain"]
+ERRORS = [fault for fault in faults.faults_of_the_api(faults.service_model()) if fault.acts is Acts.NEVER]
+
+
+@pytest.fixture(params=[THEIRS, {}], ids=["of another stack", "of nobody"])
+def theirs(request: pytest.FixtureRequest, wire: Wire, few_attempts: None) -> dict[str, Any]:
+    """Somebody else's domain, and how GetDomain reports it."""
+    client = boto3.client("customer-profiles", region_name=REGION)
+    client.create_domain(DomainName="customers", Tags={"team": "theirs", "kept": "x", **request.param}, **FOUND)
+    live_domains()["customers"].rule_based_matching_status = "ACTIVE"
+    return reported()
+
+
+def reported() -> dict[str, Any]:
+    domain = live_domains()["customers"]
+    return {"settings": copy.deepcopy(domain.configuration), "tags": dict(domain.tags)}
+
+
+def take_over(function: Function, mailbox: Mailbox) -> dict[str, Any]:
+    return function.invoke(event("Create", TEMPLATE, response_url=mailbox.url())).answer
+
+
+def test_a_takeover_claims_first_and_then_converges(
+    theirs: dict[str, Any], function: Function, mailbox: Mailbox, wire: Wire
+) -> None:
+    answer = take_over(function, mailbox)
+    assert answer["Status"] == "SUCCESS", answer["Reason"]
+    assert wire.attempts == CALLS
+    domain = live_domains()["customers"]
+    assert domain.configuration["DefaultExpirationDays"] == 30
+    assert domain.tags.items() >= {"team": "ours", "kept": "x", STACK_ID: STACK, REQUEST_ID: ADOPTED}.items()
+
+
+def test_the_delete_of_what_was_taken_over_gives_the_claims_back(
+    theirs: dict[str, Any], function: Function, mailbox: Mailbox
+) -> None:
+    take_over(function, mailbox)
+    sent = event("Delete", TEMPLATE, physical_id="customers", response_url=mailbox.url())
+    assert function.invoke(sent).answer["Status"] == "SUCCESS"
+    kept = {key: value for key, value in live_domains()["customers"].tags.items() if key.startswith("cloudformation:")}
+    assert kept == {key: value for key, value in theirs["tags"].items() if key.startswith("cloudformation:")}
+
+
+@pytest.mark.parametrize("at", range(len(CALLS)), ids=lambda at: f"call {at + 1}, {CALLS[at]}")
+@pytest.mark.parametrize("fault", ERRORS, ids=str)
+def test_each_call_of_a_takeover_fails_and_the_domain_is_as_it_was(
+    fault: Fault, at: int, theirs: dict[str, Any], function: Function, mailbox: Mailbox, wire: Wire
+) -> None:
+    """The operation fails from this call on, until the handler has given up on it."""
+    operation, failed = CALLS[at], 0
+    is_retried = fault.name in ("InternalServerException", "ThrottlingException")
+
+    def trouble(attempt: int, attempted: str) -> Fault | None:
+        nonlocal failed
+        is_hit = attempted == operation and attempt >= at and failed < (3 if is_retried else 2)
+        failed += is_hit
+        return fault if is_hit else None
+
+    wire.begin(trouble)
+    answer = take_over(function, mailbox)
+    if answer["Status"] == "FAILED":
+        assert reported() == theirs
+    else:
+        assert live_domains()["customers"].tags[STACK_ID] == STACK
+
+
+@pytest.mark.parametrize("operation", ["TagResource", "UpdateDomain"])
+def test_a_takeover_that_the_role_does_not_allow_leaves_the_domain_as_it_was(
+    operation: str, theirs: dict[str, Any], function: Function, mailbox: Mailbox, wire: Wire
+) -> None:
+    denied = next(fault for fault in ERRORS if fault.name == "AccessDeniedException")
+    wire.begin(faults.lasting_for(denied, operation))
+    answer = take_over(function, mailbox)
+    assert answer["Status"] == "FAILED"
+    assert operation in answer["Reason"]
+    assert reported() == theirs
+
+
+def test_rules_that_the_service_refuses_to_change_put_the_rest_of_a_takeover_back(
+    theirs: dict[str, Any], function: Function, mailbox: Mailbox, wire: Wire
+) -> None:
+    live_domains()["customers"].rule_based_matching_status = "IN_PROGRESS"
+    answer = take_over(function, mailbox)
+    assert answer["Status"] == "FAILED"
+    assert "RuleBasedMatching.Status" in answer["Reason"]
+    assert "The domain was put back as it was" in answer["Reason"]
+    assert reported() == theirs
+
+
+def test_a_takeover_without_room_for_its_tags_is_refused_before_anything_is_changed(
+    theirs: dict[str, Any], function: Function, mailbox: Mailbox, wire: Wire
+) -> None:
+    domain = live_domains()["customers"]
+    domain.tag({f"key-{number}": "x" for number in range(50 - len(domain.tags))})
+    before = reported()
+    answer = take_over(function, mailbox)
+    assert answer["Status"] == "FAILED"
+    assert "and the API allows 50" in answer["Reason"]
+    assert wire.changes == []
+    assert reported() == before
