@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+BUILDS = ("build_artifact.py", "package_index.py")  # what is here for the build alone
 RUNTIME = "3.13"  # template.yaml: Runtime
 SEEN_IN_LAMBDA = "/var/task"  # what tracebacks show, wherever the artifact was built
 
@@ -64,7 +65,7 @@ def main(artifact: Path) -> None:
 
 
 def is_module(name: str) -> bool:
-    return name.endswith(".py") and name != Path(__file__).name
+    return name.endswith(".py") and name not in BUILDS
 
 
 def install(target: Path) -> None:
@@ -74,12 +75,23 @@ def install(target: Path) -> None:
     if output([sys.executable, "-m", "pip", "--version"]):
         pip = [sys.executable, "-m", "pip", "install", "--no-compile", "--disable-pip-version-check"]
         # Else what pip looks at is its own Python's version, not the one that it installs for.
-        run([*pip, "--ignore-requires-python", *options, *where])
+        command = [*pip, "--ignore-requires-python", *options, *where]
     elif uv := shutil.which("uv"):
         # A copy: what is changed below would be changed in uv's cache as well.
-        run([uv, "pip", "install", "--no-config", "--link-mode=copy", "--python", sys.executable, *options, *where])
+        command = [
+            uv,
+            "pip",
+            "install",
+            "--no-config",
+            "--link-mode=copy",
+            "--python",
+            sys.executable,
+            *options,
+            *where,
+        ]
     else:
         raise BuildError(f"{sys.executable} has no pip, and there is no uv: install either, or name another PYTHON")
+    run([sys.executable, str(HERE / "package_index.py"), *command])
 
 
 def leave_out(artifact: Path) -> None:
