@@ -117,9 +117,11 @@ environments: $(call complete,$(FOR_TESTS))
 	$(call announce,$*)
 	@rm -rf .venv/$*
 	@{ command -v uv >/dev/null && uv venv --quiet --no-project --no-config --python "$$(command -v $(PYTHON))" .venv/$* && \
-		uv pip sync --quiet --no-config --require-hashes --python .venv/$*/bin/python $<; } || { \
+		$(PYTHON) handler/package_index.py uv pip sync --quiet --no-config --require-hashes \
+			--python .venv/$*/bin/python $<; } || { \
 		echo "  without uv: pip takes longer" && rm -rf .venv/$* && \
 		$(PYTHON) -m venv .venv/$* && $(call install_with_pip,$*); }
+	@.venv/$*/bin/python handler/package_index.py --check $<
 	@touch $@
 
 .venv/uv/.complete: requirements/uv.txt
@@ -142,5 +144,5 @@ define announce
 endef
 
 # $(call install_with_pip,ENVIRONMENT). Bytecode is left to the first import, which most modules never see.
-install_with_pip = .venv/$(1)/bin/python -m pip install --quiet --no-compile --require-hashes --no-deps \
-	--disable-pip-version-check -r requirements/$(1).txt
+install_with_pip = $(PYTHON) handler/package_index.py .venv/$(1)/bin/python -m pip install --quiet --no-compile \
+	--require-hashes --no-deps --disable-pip-version-check -r requirements/$(1).txt

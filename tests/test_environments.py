@@ -1,0 +1,90 @@
+"""make installs the environments whatever settings a developer has for pip; packages still come from their index."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+# What makes pip install nothing, or somewhere else, or fail.
+HARMFUL = {
+    "require-virtualenv": "1",
+    "user": "1",
+    "prefix": "elsewhere",
+    "target": "elsewhere",
+    "constraint": "/nowhere/constraints.txt",
+    "dry-run": "1",
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with this one's Makefile, whose environment has one package, and an index that has only that one."""
+    shutil.copy(PROJECT / "Makefile", tmp_path)
+    for folder in ("handler", "requirements", "index"):
+        (tmp_path / folder).mkdir()
+    shutil.copy(PROJECT / "handler/package_index.py", tmp_path / "handler")
+    wheel = tmp_path / "index" / "little-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("little.py", "")
+        archive.writestr("little-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: little\nVersion: 1.0\n")
+        archive.writestr("little-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr("little-1.0.dist-info/RECORD", "")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (tmp_path / "requirements/little.txt").write_text(f"little==1.0 \\\n    --hash=sha256:{digest}\n")
+    (tmp_path / "requirements/uv.txt").write_text("")
+    return tmp_path
+
+
+def make(project: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Make the environment, with these environment variables and none of pip's own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_", "MAKE"))}
+    command = ["make", "--silent", ".venv/little/.complete", f"PYTHON={sys.executable}"]
+    return subprocess.run(command, cwd=project, env={**kept, **variables}, capture_output=True, text=True)
+
+
+def has_the_package(project: Path) -> bool:
+    code = "import little, sys; sys.exit(not little.__file__.startswith(sys.prefix))"
+    return subprocess.run([project / ".venv/little/bin/python", "-c", code]).returncode == 0
+
+
+def test_harmful_environment_variables_of_pip_have_no_effect_and_the_index_is_the_users(project: Path) -> None:
+    harmful = {"PIP_" + name.upper().replace("-", "_"): value for name, value in HARMFUL.items()}
+
+    done = make(project, **harmful, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(project / "index"))
+
+    assert done.returncode == 0, done.stderr
+    assert has_the_package(project)
+    assert not (project / "elsewhere").exists()
+
+
+def test_a_harmful_pip_conf_has_no_effect_and_its_index_is_used(project: Path) -> None:
+    settings = {**HARMFUL, "no-index": "1", "find-links": str(project / "index")}
+    (project / "pip.conf").write_text("\n".join(["[install]", *(f"{k} = {v}" for k, v in settings.items())]))
+
+    done = make(project, PIP_CONFIG_FILE=str(project / "pip.conf"))
+
+    assert done.returncode == 0, done.stderr
+    assert has_the_package(project)
+
+
+def test_an_environment_that_lacks_a_package_is_not_marked_as_complete(project: Path) -> None:
+    # An installer that reports success and has installed nothing.
+    shutil.copy(PROJECT / "handler/package_index.py", project / "handler/checks.py")
+    (project / "handler/package_index.py").write_text(
+        "import checks, sys\nsys.exit(checks.main(sys.argv[1:]) if sys.argv[1] == '--check' else 0)\n"
+    )
+
+    done = make(project)
+
+    assert done.returncode != 0
+    assert "lacks little==1.0" in done.stderr
+    assert not (project / ".venv/little/.complete").exists()
