@@ -57,6 +57,8 @@ def environment(environ: Mapping[str, str], settings: Mapping[str, str]) -> dict
     """
     kept = {k: v for k, v in environ.items() if not k.startswith("PIP_") and not _WHAT_UV_INSTALLS.fullmatch(k)}
     kept["PIP_CONFIG_FILE"] = os.devnull  # pip then reads no pip.conf at all
+    # As pip does: the best match of all indexes. Every package is pinned by its hash, so it may come from any of them.
+    kept.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     for name, value in settings.items():
         if name in ABOUT_THE_INDEX and value:
             kept["PIP_" + name.upper().replace("-", "_")] = value

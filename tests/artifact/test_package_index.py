@@ -97,6 +97,7 @@ def test_uv_is_told_of_the_index_too_and_keeps_what_the_user_has_told_it() -> No
         "PIP_INDEX_URL": "https://pip.example.com",
         "PIP_CERT": "/company.pem",
         "UV_DEFAULT_INDEX": "https://uv.example.com",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
         "SSL_CERT_FILE": "/company.pem",
     }
 
