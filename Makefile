@@ -19,6 +19,9 @@ FOR_TESTS := $(UV) test sam engine
 FOR_ALL_TESTS := $(FOR_TESTS) $(if $(shell command -v node),cdk)
 complete = $(1:%=.venv/%/.complete)
 
+# --yes starts without asking; --region, --key (a KMS key to try) and --report say where and what.
+VERIFY_FLAGS :=
+
 EVENT := create
 # Further flags of sam local invoke, such as --skip-pull-image.
 SAM_FLAGS :=
@@ -44,6 +47,10 @@ help: ## list the targets
 demo: SET_UP = $(FOR_DEMO)
 demo: $(call complete,$(FOR_DEMO)) ## a stack's whole life on this machine: create, update, rename, rollback, delete
 	@.venv/demo/bin/python -m local.demo
+
+.PHONY: verify
+verify: .venv/test/.complete .venv/sam/.complete ## the story in your AWS account: asks first, removes all it made
+	@$(TEST)/python -m local.verify $(VERIFY_FLAGS)
 
 .PHONY: test
 test: SET_UP = $(FOR_ALL_TESTS)

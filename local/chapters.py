@@ -45,6 +45,11 @@ def with_failing_sibling(story: Story, template: str) -> str:
     return edited(template, ("Outputs:\n", f"{sibling}Outputs:\n"))
 
 
+def all_domains(names: Names) -> list[str]:
+    """Every domain that a chapter may make."""
+    return [names.domain, names.renamed, names.made_by_hand, f"{names.domain}-sibling"]
+
+
 def resources_of(template: str) -> str:
     """The text of the Resources section."""
     return template.partition("Resources:\n")[2].partition("\n\n")[0]

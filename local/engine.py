@@ -50,7 +50,10 @@ class Engine(Stacks):
     endpoint_url: str
     stand_in_url: str
     directory: Path = field(repr=False)
+    account: str = ACCOUNT
+    region: str = REGION
     provider_stack: str = PROVIDER_STACK
+    key: str = ""
     poll_seconds: float = 0.1
     stack_seconds: float = 90
 

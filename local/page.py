@@ -55,9 +55,9 @@ class Page:
         self._print(f"{time.monotonic() - started:5.1f} s")
 
     def event(self, event: StackEvent) -> None:
-        colour = {"FAILED": "31", "COMPLETE": "32", "PROGRESS": "2"}[event.status.rpartition("_")[2]]
+        colour = {"FAILED": "31", "COMPLETE": "32"}.get(event.status.rpartition("_")[2], "2")
         physical_id = "" if event.resource_type == STACK_TYPE else event.physical_id
-        line = f"  {event.time}  {event.logical_id:<8}{event.status:<18}  {physical_id}".rstrip()
+        line = f"  {event.time}  {event.logical_id:<7} {event.status:<18}  {physical_id}".rstrip()
         reason = event.reason.strip()
         if reason and not event.failed and len(line) + 2 + len(reason) <= self._width:
             line, reason = f"{line}  {reason}", ""

@@ -49,7 +49,11 @@ class StackEvent:
 class Stacks(ABC):
     """A CloudFormation to deploy on, and the APIs beside it."""
 
+    account: str
+    region: str
     provider_stack: str
+    # The ARN of a KMS key that the provider's function may use, or "".
+    key: str
     # Where the provider is built, and where SAM keeps its notes.
     directory: Path
     poll_seconds: float
@@ -108,7 +112,7 @@ class Stacks(ABC):
             # SAM looks for its configuration beside the template.
             *("--config-file", str(PROJECT / "samconfig.toml")),
             *("--template-file", str(self.directory / "build/template.yaml")),
-            *("--stack-name", self.provider_stack),
+            *("--stack-name", self.provider_stack, "--s3-prefix", self.provider_stack),
             *(["--parameter-overrides", *parameters] if parameters else []),
         )
         return self.outputs(self.provider_stack)["ServiceToken"]

@@ -1,0 +1,226 @@
+"""The acceptance run: the story of the demo and more, in an AWS account.
+
+    python -m local.verify [--yes] [--region REGION] [--key KEY_ARN] [--report FILE]
+
+It says what it will make, asks, makes it, checks each promise, removes all that it made, and writes a report that can
+be attached to an issue. It uses the credentials that boto3 finds. The exit code is 0 when every promise was kept and
+nothing was left behind, 1 otherwise, 2 when it was told not to start, 130 after Ctrl-C and 143 after SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore
+from botocore.model import OperationModel
+
+from local import chapters, habits
+from local.account import SAM_STACK, Account
+from local.cleanup import clean_up, removals
+from local.page import Page
+from local.processes import PROJECT, Terminated, sigterm_raises
+from local.report import Run, report
+from local.story import FAILURES, Names, Step, Story, conclude
+
+COST = (
+    "Cost: usually nothing, a few cents at most. CloudFormation's custom resources, Lambda, SQS and logs stay within"
+    " the free tiers or below a cent. Customer Profiles charges for profiles: the run makes one, and deletes it"
+    " (https://aws.amazon.com/connect/pricing/). It takes about half an hour."
+)
+PERMISSIONS = (
+    "Your credentials need what `sam deploy` needs (CloudFormation, Lambda, IAM, S3, SQS, Logs), profile:* on these"
+    " domains, and sqs:CreateQueue, sqs:DeleteQueue and iam:ListRoles for what is only recorded."
+)
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Steps that are played with names of their own, so that what fails in one chapter harms no other."""
+
+    names: Names
+    steps: Sequence[Step]
+
+
+def plan(run_id: str, *, with_key: bool) -> list[Chapter]:
+    """All chapters of a run. Every name has the run's id in it, so that no name can be anyone else's."""
+    found: dict[str, Sequence[Step]] = {
+        "life": chapters.LIFE,
+        "failures": chapters.FAILURES,
+        "adoption": chapters.ADOPTION,
+        "protection": chapters.PROTECTION,
+        "habits": habits.HABITS,
+        **({"key": habits.KEYS} if with_key else {}),
+    }
+    planned = []
+    for title, steps in found.items():
+        name = f"verify-{run_id}-{title}"
+        planned.append(Chapter(Names(name, name, f"{name}-renamed", f"{name}-by-hand"), steps))
+    return planned
+
+
+@dataclass
+class Verification:
+    """One run: what was planned, and what came of it."""
+
+    account: Account
+    chapters: Sequence[Chapter]
+    page: Page
+    story: Story
+    api_errors: list[str] = field(default_factory=list)
+    stopped: str = ""
+    left: list[str] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Deploy the provider, play the chapters, and remove everything, whatever happens.
+
+        Raises:
+            KeyboardInterrupt, Terminated: The run was stopped; everything has been removed nevertheless.
+        """
+        had_sam_stack = self.account.status(SAM_STACK) is not None
+        self.account.customer_profiles.meta.events.register("after-call.customer-profiles", self._keep_error)
+        try:
+            self._deploy_provider()
+            for chapter in self.chapters:
+                self._play(chapter)
+        except FAILURES as error:
+            self.stopped = f"{error}"
+            self.page.error(f"The provider could not be deployed: {error}")
+        except KeyboardInterrupt:
+            self.stopped = "by whoever ran it"
+            raise
+        finally:
+            self.page.heading("Remove everything again")
+            self.left = clean_up(removals(self.account, [chapter.names for chapter in self.chapters]), self.page)
+            if not had_sam_stack and self.account.status(SAM_STACK):
+                self.page.text(f"SAM made its stack {SAM_STACK} in this account, which every later `sam deploy` uses.")
+
+    def _deploy_provider(self) -> None:
+        self.page.heading("Deploy the provider")
+        with self.page.timed("sam build"):
+            self.account.build_provider()
+        with self.page.timed("sam deploy"):
+            self.account.deploy_provider()
+
+    def _play(self, chapter: Chapter) -> None:
+        self.story.names = chapter.names
+        try:
+            self.story.play(chapter.steps)
+        except FAILURES:
+            self.page.text("The rest of this chapter is left out.")
+
+    def _keep_error(self, parsed: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
+        if error := parsed.get("Error"):
+            # The same words about another of the run's names are no news.
+            said = re.sub(rf"{self.account.provider_stack.removesuffix('-provider')}[\w-]*", "NAME", error["Message"])
+            line = f"{model.name}: {error['Code']}: {said}"
+            if line not in self.api_errors:
+                self.api_errors.append(line)
+
+    def report(self) -> str:
+        reasons = {event.reason: None for event in self.story.events if event.failed}
+        return report(
+            Run(
+                self.account.account,
+                facts(self.account),
+                [step for chapter in self.chapters for step in chapter.steps],
+                self.story.outcomes,
+                self.api_errors,
+                list(reasons),
+                self.left,
+                self.stopped,
+            )
+        )
+
+
+def facts(account: Account) -> dict[str, str]:
+    """What the report tells of where it was run, and with what."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    return {
+        "commit": commit.stdout.strip() or "unknown",
+        "region": account.region,
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "endpoint": str(account.customer_profiles.meta.endpoint_url),
+        "boto3": boto3.__version__,
+        "botocore": botocore.__version__,
+        "Python": platform.python_version(),
+        "customer's key": "tried" if account.key else "not tried: no key was named with --key",
+    }
+
+
+def announce(account: Account, planned: Sequence[Chapter], page: Page) -> None:
+    """Say what the run will make, where, and what it may cost."""
+    page.heading("Custom::CustomerProfilesDomain in an AWS account")
+    page.table({"account": account.account, "region": account.region, "provider": f"stack {account.provider_stack}"})
+    page.gap()
+    page.text("It makes these stacks and domains, and removes them again:")
+    for chapter in planned:
+        page.text(f"  stack {chapter.names.stack}; domains {', '.join(chapters.all_domains(chapter.names))}")
+    page.gap()
+    page.text(COST)
+    page.text(PERMISSIONS)
+
+
+def agreed() -> bool:
+    try:
+        return input('\nStart? Type "yes": ').strip().lower() == "yes"
+    except EOFError:
+        return False
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Try the resource in your own AWS account.")
+    parser.add_argument("--yes", action="store_true", help="start without asking")
+    parser.add_argument("--region", help="AWS region (default: the one that is configured)")
+    parser.add_argument("--key", default="", metavar="ARN", help="a KMS key to try, whose policy lets the service in")
+    parser.add_argument("--report", type=Path, default=Path("verify-report.md"), help="(default: %(default)s)")
+    options = parser.parse_args(arguments)
+    page, run_id = Page(sys.stdout), secrets.token_hex(4)
+    with sigterm_raises(), tempfile.TemporaryDirectory(prefix="verify-") as directory:
+        try:
+            account = Account.find(options.region, f"verify-{run_id}-provider", Path(directory), options.key)
+        except (*FAILURES, ValueError) as error:
+            page.error(f"No AWS account to work in: {error}")
+            return 1
+        planned = plan(run_id, with_key=bool(options.key))
+        announce(account, planned, page)
+        if not (options.yes or agreed()):
+            page.text("Nothing was made.")
+            return 2
+        return carry_out(Verification(account, planned, page, Story(account, page, planned[0].names)), options.report)
+
+
+def carry_out(verification: Verification, report_file: Path) -> int:
+    """Run, tell the result, write the report. Return the exit code."""
+    started, code = time.monotonic(), 0
+    try:
+        verification.run()
+    except KeyboardInterrupt as stop:
+        code = 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+    good = conclude(verification.story, time.monotonic() - started)
+    report_file.write_text(verification.report())
+    page = verification.page
+    for item in verification.left:
+        page.mark(f"could not be removed: {item}", good=False)
+    page.gap()
+    page.text(f"The report, with account ids replaced: {report_file}")
+    complete = good and not verification.left and not verification.stopped
+    return code or (0 if complete else 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
