@@ -15,6 +15,7 @@ UV := $(if $(shell command -v uv),,uv)
 export PATH := $(PATH):$(CURDIR)/.venv/uv/bin
 # The environments that a goal needs. The CDK is tried where its own runtime is at hand.
 FOR_DEMO := $(UV) demo sam engine
+FOR_VERIFY := $(UV) demo sam
 FOR_TESTS := $(UV) test sam engine
 FOR_ALL_TESTS := $(FOR_TESTS) $(if $(shell command -v node),cdk)
 complete = $(1:%=.venv/%/.complete)
@@ -49,8 +50,9 @@ demo: $(call complete,$(FOR_DEMO)) ## a stack's whole life on this machine: crea
 	@.venv/demo/bin/python -m local.demo
 
 .PHONY: verify
-verify: .venv/test/.complete .venv/sam/.complete ## the story in your AWS account: asks first, removes all it made
-	@$(TEST)/python -m local.verify $(VERIFY_FLAGS)
+verify: SET_UP = $(FOR_VERIFY)
+verify: $(call complete,$(FOR_VERIFY)) ## the same and more in your AWS account: asks first, removes all that it made
+	@.venv/demo/bin/python -m local.verify $(VERIFY_FLAGS)
 
 .PHONY: test
 test: SET_UP = $(FOR_ALL_TESTS)

@@ -43,11 +43,11 @@ class Account(Stacks):
         region = region or boto3.Session().region_name
         if not region:
             raise ValueError("no AWS region is set: name one with --region, AWS_DEFAULT_REGION or a profile")
-        number = boto3.client("sts", region_name=region).get_caller_identity()["Account"]
+        number = boto3.Session(region_name=region).client("sts").get_caller_identity()["Account"]
         return cls(number, region, provider_stack, directory, key)
 
     def client(self, service: str) -> Any:
-        return boto3.client(service, region_name=self.region)  # type: ignore[call-overload]
+        return boto3.Session(region_name=self.region).client(service)  # type: ignore[call-overload]
 
     @property
     def environment(self) -> dict[str, str]:

@@ -20,11 +20,7 @@ pytestmark = pytest.mark.end_to_end
     [
         pytest.param(chapters.LIFE, id="life"),
         pytest.param(chapters.FAILURES, id="failures"),
-        pytest.param(
-            chapters.ADOPTION,
-            id="adoption",
-            marks=pytest.mark.xfail(strict=False, reason="a domain that was taken over is not given back yet"),
-        ),
+        pytest.param(chapters.ADOPTION, id="adoption"),
         pytest.param(chapters.PROTECTION, id="protection"),
     ],
 )
