@@ -426,6 +426,7 @@ def answer_module_that_starts_now() -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    module.__dict__["time"] = answers.__dict__["time"]  # the test's clock
     return module
 
 
@@ -444,7 +445,8 @@ class LoopbackProxy:
 
         class Handler(BaseHTTPRequestHandler):
             def do_CONNECT(self) -> None:
-                self.note()
+                if not self.is_allowed():
+                    return
                 host, _, port = self.path.partition(":")
                 with socket.create_connection((host, int(port))) as server:
                     self.send_response(200)
@@ -455,17 +457,21 @@ class LoopbackProxy:
                     back.join()
 
             def do_PUT(self) -> None:
-                self.note()
+                if not self.is_allowed():
+                    return
                 self.rfile.read(int(self.headers["Content-Length"]))
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def note(self) -> None:
+            def is_allowed(self) -> bool:
                 proxy.requests.append(f"{self.command} {self.path}")
-                scheme, _, credentials = self.headers["Proxy-Authorization"].partition(" ")
-                assert scheme == "Basic"
+                scheme, _, credentials = self.headers.get("Proxy-Authorization", "").partition(" ")
+                if scheme != "Basic":
+                    self.send_error(407)
+                    return False
                 proxy.credentials.append(base64.b64decode(credentials).decode())
+                return True
 
             def log_message(self, *_: Any) -> None:
                 pass

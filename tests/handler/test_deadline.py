@@ -7,8 +7,10 @@ import math
 import re
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import boto3
@@ -275,6 +277,24 @@ class TestTheTimerEnds:
         resource_with(lambda event, invocation: Outcome("customers"))(sent("Create", mailbox), Context(clock))
 
         assert armed == [(0, 0)]
+
+    def test_when_the_deadline_interrupts_its_very_end(self, mailbox: Mailbox, clock: Clock) -> None:
+        def interrupt_once(frame: FrameType, kind: str, argument: object) -> None:
+            if kind == "call" and frame.f_code is Timer.cancel.__code__:
+                sys.setprofile(None)
+                signal.raise_signal(signal.SIGALRM)
+
+        def returns(event: Event, invocation: Invocation) -> Outcome:
+            sys.setprofile(interrupt_once)
+            return Outcome("customers")
+
+        asked = sent("Create", mailbox)
+
+        returned = resource_with(returns)(asked, Context(clock))
+
+        assert mailbox.taken() == [returned]
+        assert returned["PhysicalResourceId"] == f"create-unsettled:{asked['RequestId']}"
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
     def test_the_execution_environment_handles_further_events_after_a_deadline(
         self, mailbox: Mailbox, clock: Clock

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -171,14 +172,46 @@ class TestGaps:
         assert "its-signature" not in caplog.text
         assert "NoEcho parameter" not in caplog.text
 
-    def test_the_root_logger_keeps_its_level_and_its_formatters(self, mailbox: Mailbox, context: Context) -> None:
-        before = logging.root.level, [handler.formatter for handler in logging.root.handlers]
-        of_boto = [logging.getLogger(name).level for name in ("boto3", "botocore", "urllib3")]
+    def test_the_root_logger_keeps_its_level_and_its_formatters(
+        self, mailbox: Mailbox, context: Context, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO + 1)
+        formatters = [handler.formatter for handler in logging.root.handlers]
 
         resource_with()(sent("Create", mailbox), context)
 
-        assert (logging.root.level, [handler.formatter for handler in logging.root.handlers]) == before
-        assert [logging.getLogger(name).level for name in ("boto3", "botocore", "urllib3")] == of_boto
+        assert logging.root.level == logging.INFO + 1
+        assert [handler.formatter for handler in logging.root.handlers] == formatters
+
+    def test_the_loggers_of_boto_keep_following_the_root_logger(self, mailbox: Mailbox, context: Context) -> None:
+        resource_with()(sent("Create", mailbox), context)
+
+        for name in ("boto3", "botocore", "urllib3"):
+            assert logging.getLogger(name).level == logging.NOTSET
+
+    def test_crhelper_does_not_log_an_error_a_second_time(
+        self, mailbox: Mailbox, context: Context, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fails(event: Event, invocation: Invocation) -> Outcome:
+            raise KeyError("a bug")
+
+        resource_with(fails)(sent("Create", mailbox), context)
+
+        assert [record.name for record in caplog.records if record.levelno >= logging.ERROR] == [
+            "CustomerProfilesDomain"
+        ]
+
+    def test_no_second_thread_waits_for_the_deadline(self, mailbox: Mailbox, context: Context) -> None:
+        before = set(threading.enumerate())  # pytest has a timer of its own
+        threads: list[threading.Thread] = []
+
+        def looks(event: Event, invocation: Invocation) -> Outcome:
+            threads.extend(thread for thread in threading.enumerate() if isinstance(thread, threading.Timer))
+            return Outcome("customers")
+
+        resource_with(looks)(sent("Create", mailbox), context)
+
+        assert not set(threads) - before
 
     def test_half_a_surrogate_pair_loses_neither_stack_id_nor_request_id(
         self, mailbox: Mailbox, context: Context
