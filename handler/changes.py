@@ -142,7 +142,24 @@ def _differs(desired: Any, live: Any, old: Any = None, *, only_changes: bool = F
         return any(_differs(*each, only_changes=only_changes) for each in zip(desired, live, olds, strict=True))
     if desired == "":
         return bool(live)  # none asked for, none reported
-    return bool(desired != live)
+    return bool(desired != live) and not (
+        isinstance(desired, str) and isinstance(live, str) and _is_same(desired, live)
+    )
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two texts that differ stand for the same key or queue.
+
+    A template may give a key by its id, or a queue by its ARN, and the API may report the ARN or the URL. What is
+    compared as different then would be sent again with every update.
+    """
+    for arn, text in ((one, other), (other, one)):
+        _, _, service, region, account, resource = arn.split(":") if arn.count(":") == 5 else [""] * 6
+        if service == "kms" and text in (resource, resource.removeprefix("key/")):
+            return True
+        if service == "sqs" and text == f"https://sqs.{region}.amazonaws.com/{account}/{resource}":
+            return True
+    return False
 
 
 def _differs_inside(desired: Mapping[str, Any], live: Any, old: Mapping[str, Any], *, only_changes: bool) -> bool:

@@ -153,6 +153,45 @@ def test_rule_based_matching_is_not_sent_again_for_a_default_that_the_service_fi
     assert update({"Matching": ON}, {"Matching": other}, {"Matching": full}) == {"Matching": ON}
 
 
+# Keys and queues in other forms
+
+KEY_ID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+KEY_ARN = f"arn:aws:kms:eu-central-1:123456789012:key/{KEY_ID}"
+ALIAS_ARN = "arn:aws:kms:eu-central-1:123456789012:alias/customers"
+QUEUE_ARN = "arn:aws:sqs:eu-central-1:123456789012:dead-letters"
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        ("DefaultEncryptionKey", KEY_ID, KEY_ARN),
+        ("DefaultEncryptionKey", "alias/customers", ALIAS_ARN),
+        ("DeadLetterQueueUrl", QUEUE_ARN, QUEUE),
+    ],
+)
+def test_the_same_key_or_queue_in_another_form_is_no_difference(name: str, one: str, other: str) -> None:
+    assert update({name: one}, {name: other}) == {}
+    assert update({name: other}, {name: one}) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "desired", "live"),
+    [
+        ("DefaultEncryptionKey", KEY_ID[:-1] + "1", KEY_ARN),
+        ("DefaultEncryptionKey", KEY_ARN.replace("123456789012", "210987654321"), KEY_ARN),
+        ("DefaultEncryptionKey", "alias/customers", KEY_ARN),  # nobody here knows which key an alias stands for
+        ("DefaultEncryptionKey", "customers", ALIAS_ARN),
+        ("DeadLetterQueueUrl", QUEUE_ARN + "-2", QUEUE),
+        ("DeadLetterQueueUrl", QUEUE_ARN.replace("123456789012", "210987654321"), QUEUE),
+        ("DeadLetterQueueUrl", QUEUE_ARN.replace("eu-central-1", "eu-west-2"), QUEUE),
+        ("DeadLetterQueueUrl", "dead-letters", QUEUE),
+        ("DeadLetterQueueUrl", ":::::", QUEUE),
+    ],
+)
+def test_another_key_or_queue_is_a_difference(name: str, desired: str, live: str) -> None:
+    assert update({name: desired}, {name: live}) == {name: desired}
+
+
 # Lists that mean sets
 
 
