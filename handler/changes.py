@@ -41,8 +41,9 @@ LOCKED_DURING = {"RuleBasedMatching": "IN_PROGRESS"}
 class Changes:
     """What makes the live domain the desired one, in the order of the calls; empty where nothing differs.
 
-    Tags are set before any are removed, so that a change of claims that stops half way still reads right. Only where
-    the domain would have more tags for a moment than the API allows, tags that the template dropped are removed first.
+    Tags are set before any are removed, so that a change of claims that stops half way still names the right owner.
+    Only where the domain would have more tags for a moment than the API allows, tags that the template dropped are
+    removed first.
     """
 
     untag_first: tuple[str, ...] = ()  # keys of dropped tags to remove, to make room for the new ones
@@ -73,7 +74,7 @@ def find(
     live_tags = live.get("Tags", {})
     tags = {**desired.tags, **(claims or {})}
     untag = sorted(key for key in live_tags if key not in tags and _may_be_removed(key, old, claims))
-    untag_first = _in_the_way(live_tags, tags, untag, most=shape.members["Tags"].metadata["max"])
+    untag_first = _removed_first(live_tags, tags, untag, most=shape.members["Tags"].metadata["max"])
     return Changes(
         untag_first=untag_first,
         tag={key: value for key, value in tags.items() if live_tags.get(key) != value},
@@ -112,8 +113,11 @@ def _may_be_removed(key: str, old: Desired, claims: Mapping[str, str] | None) ->
     return claims is not None if is_ownership_key(key) else key in old.tags
 
 
-def _in_the_way(live: Mapping[str, str], tags: Mapping[str, str], untag: list[str], *, most: int) -> tuple[str, ...]:
-    """As many dropped tags as are too many beside the new ones; never a claim's. System tags ("aws:") don't count."""
+def _removed_first(live: Mapping[str, str], tags: Mapping[str, str], untag: list[str], *, most: int) -> tuple[str, ...]:
+    """The dropped tags that would be too many beside the new ones. Ownership tags are never among them.
+
+    AWS's own tags (`aws:...`) don't count towards the limit.
+    """
     too_many = max(0, sum(not key.startswith("aws:") for key in {*live, *tags}) - most)
     return tuple([key for key in untag if not is_ownership_key(key)][:too_many])
 

@@ -38,7 +38,7 @@ _DRAFT = "http://json-schema.org/draft-07/schema#"
 
 # What CloudFormation itself wants of a custom resource
 # (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html).
-_OF_CLOUDFORMATION: dict[str, Shape] = {
+OF_CLOUDFORMATION: dict[str, Shape] = {
     "ServiceToken": Shape("String", {"type": "string", "documentation": "The ARN of the provider's function."}),
     "ServiceTimeout": Shape(
         "Integer",
@@ -100,7 +100,7 @@ def generated() -> dict[Path, str]:
 
 def resource_schema(shape: StructureShape) -> dict[str, Any]:
     """The JSON Schema of the resource's properties; `shape` is the input shape of CreateDomain."""
-    members = {**_OF_CLOUDFORMATION, **shape.members, **OWN_PROPERTIES}
+    members = {**OF_CLOUDFORMATION, **shape.members, **OWN_PROPERTIES}
     properties = {name: _value(member) for name, member in members.items()}
     properties["Tags"] = _or_known_when_deployed(_tags(shape.members["Tags"]), shape.members["Tags"].documentation)
     return {

@@ -136,7 +136,7 @@ class HandedOver:
         return [*self._places[known], *path[len(known) :]]
 
     def explained(self, problem: Problem) -> str:
-        """The problem as the function would word it; with a hint if YAML's reader has made a number of a text."""
+        """The problem as the function would word it; with a hint if the YAML reader made a number of a text."""
         number = self._numbers.get(problem.path)
         is_about_it = number is not None and problem.text.startswith(f"'{number}'")
         if is_about_it and "YAML" not in problem.text:  # 0123 without quotes is 83
@@ -185,7 +185,7 @@ class HandedOver:
         values = {}
         for key, item in node.items():
             name = as_text(key)
-            if isinstance(name, str) and name.startswith("Fn::"):  # Fn::Transform and Fn::ForEach bring entries along
+            if isinstance(name, str) and name.startswith("Fn::"):  # Fn::Transform and Fn::ForEach add entries
                 self._may_have_others.add(path)
                 continue
             value = self._value(item, (*path, name), [*place, key])
@@ -203,7 +203,7 @@ class HandedOver:
 
 
 def as_text(scalar: Any) -> Any:
-    """A scalar as CloudFormation hands it over, as far as YAML's reader has left that to be seen."""
+    """A scalar as CloudFormation hands it over; the YAML reader has already made numbers and dates of some."""
     if isinstance(scalar, bool):
         return "true" if scalar else "false"
     if isinstance(scalar, (int, float)):
@@ -226,7 +226,7 @@ def _is_condition(argument: Any, conditions: Mapping[str, bool]) -> bool:
 
 
 def _scenarios(cfn: Template, resource: Mapping[str, Any]) -> list[dict[str, bool]]:
-    """Each way in which the conditions of the resource's properties can turn out; {} if nobody knows."""
+    """Each way in which the conditions of the resource's properties can turn out; {} if that is not known."""
     values = {name: {True, False} for name in _conditions(resource.get("Properties")) if cfn.conditions.get(name)}
     if not values:
         return [{}]

@@ -42,71 +42,101 @@ def update(desired: dict[str, Any], live: dict[str, Any], old: dict[str, Any] | 
     return sent
 
 
-@pytest.mark.parametrize(
-    ("desired", "live", "sent"),
-    [
-        # As it is.
-        ({"DefaultExpirationDays": 30}, {"DefaultExpirationDays": 30}, {}),
-        ({"Matching": ON}, {"Matching": ON}, {}),
-        ({"RuleBasedMatching": RULES}, {"RuleBasedMatching": RULES}, {}),
-        # Changed, by the template or by hand.
-        ({"DefaultExpirationDays": 60}, {"DefaultExpirationDays": 30}, {"DefaultExpirationDays": 60}),
-        ({"DeadLetterQueueUrl": QUEUE}, {}, {"DeadLetterQueueUrl": QUEUE}),
-        ({"Matching": ON}, {"Matching": OFF}, {"Matching": ON}),
-        ({"Matching": OFF}, {"Matching": ON}, {"Matching": OFF}),
-        ({"Matching": ON}, {}, {"Matching": ON}),
-        # A structure that differs anywhere is sent whole.
-        (
-            {"Matching": {"Enabled": True, "JobSchedule": SCHEDULE}},
-            {"Matching": {"Enabled": True, "JobSchedule": {**SCHEDULE, "Time": "04:00"}}},
-            {"Matching": {"Enabled": True, "JobSchedule": SCHEDULE}},
-        ),
-        # What the service filled in is no difference, nor is what it only reports.
-        ({"Matching": ON}, {"Matching": {"Enabled": True, "JobSchedule": SCHEDULE}}, {}),
-        ({"RuleBasedMatching": RULES}, {"RuleBasedMatching": {**RULES, "Status": "IN_PROGRESS"}}, {}),
-        # What the template doesn't name is left as it is.
-        ({"DefaultExpirationDays": 30}, {"DefaultExpirationDays": 30, "Matching": ON, "DeadLetterQueueUrl": QUEUE}, {}),
-        # Off, and never on: the same.
-        ({"Matching": OFF, "DataStore": OFF, "RuleBasedMatching": OFF}, {}, {}),
-        # An empty text means none.
-        ({"DeadLetterQueueUrl": ""}, {}, {}),
-        ({"DeadLetterQueueUrl": ""}, {"DeadLetterQueueUrl": QUEUE}, {"DeadLetterQueueUrl": ""}),
-        # Lists: an entry more, an entry less.
-        (addresses("A", "B"), addresses("A"), addresses("A", "B")),
-        (addresses("A"), addresses("A", "B"), addresses("A")),
-        (addresses("A"), {"RuleBasedMatching": {"AttributeTypesSelector": {"Address": None}}}, addresses("A")),
-        ({"Matching": ON}, {"Matching": "of another type"}, {"Matching": ON}),
-        # One entry of two.
-        (things({"A": 1}, {"A": 2}), things({"A": 1}, {"A": 3}), things({"A": 1}, {"A": 2})),
-        # In an entry, too, what the service filled in is no difference.
-        (things({"A": 1}), things({"A": 1, "B": 2}), {}),
-        # Off, but with something to keep for the day when it is on; nothing at all; a number that is none.
-        ({"Matching": {**OFF, "JobSchedule": SCHEDULE}}, {}, {"Matching": {**OFF, "JobSchedule": SCHEDULE}}),
-        ({"Matching": {}}, {}, {}),
-        ({"Matching": {"Level": 0}}, {}, {"Matching": {"Level": 0}}),
-    ],
-)
-def test_what_differs_is_sent_and_nothing_else(desired: Any, live: Any, sent: Any) -> None:
+# Each: what the template says, the live domain, and what is sent.
+DIFFERENCES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "a number that is as it should be": ({"DefaultExpirationDays": 30}, {"DefaultExpirationDays": 30}, {}),
+    "a structure that is as it should be": ({"RuleBasedMatching": RULES}, {"RuleBasedMatching": RULES}, {}),
+    "a number that differs": (
+        {"DefaultExpirationDays": 60},
+        {"DefaultExpirationDays": 30},
+        {"DefaultExpirationDays": 60},
+    ),
+    "a text that the domain does not have": ({"DeadLetterQueueUrl": QUEUE}, {}, {"DeadLetterQueueUrl": QUEUE}),
+    "a feature that is to be switched on": ({"Matching": ON}, {"Matching": OFF}, {"Matching": ON}),
+    "a feature that is to be switched off": ({"Matching": OFF}, {"Matching": ON}, {"Matching": OFF}),
+    "a feature that was never switched on": ({"Matching": ON}, {}, {"Matching": ON}),
+    "a structure with one member that differs is sent whole": (
+        {"Matching": {"Enabled": True, "JobSchedule": SCHEDULE}},
+        {"Matching": {"Enabled": True, "JobSchedule": {**SCHEDULE, "Time": "04:00"}}},
+        {"Matching": {"Enabled": True, "JobSchedule": SCHEDULE}},
+    ),
+    "a member that the service filled in is no difference": (
+        {"Matching": ON},
+        {"Matching": {"Enabled": True, "JobSchedule": SCHEDULE}},
+        {},
+    ),
+    "a member that the API only reports is no difference": (
+        {"RuleBasedMatching": RULES},
+        {"RuleBasedMatching": {**RULES, "Status": "IN_PROGRESS"}},
+        {},
+    ),
+    "a property that the template does not name is left as it is": (
+        {"DefaultExpirationDays": 30},
+        {"DefaultExpirationDays": 30, "Matching": ON, "DeadLetterQueueUrl": QUEUE},
+        {},
+    ),
+    "a feature that is off is the same as one that was never on": (
+        {"Matching": OFF, "DataStore": OFF, "RuleBasedMatching": OFF},
+        {},
+        {},
+    ),
+    "an empty text is the same as no text": ({"DeadLetterQueueUrl": ""}, {}, {}),
+    "an empty text removes the one that is there": (
+        {"DeadLetterQueueUrl": ""},
+        {"DeadLetterQueueUrl": QUEUE},
+        {"DeadLetterQueueUrl": ""},
+    ),
+    "a list with one entry more": (addresses("A", "B"), addresses("A"), addresses("A", "B")),
+    "a list with one entry less": (addresses("A"), addresses("A", "B"), addresses("A")),
+    "a list that the domain does not have": (
+        addresses("A"),
+        {"RuleBasedMatching": {"AttributeTypesSelector": {"Address": None}}},
+        addresses("A"),
+    ),
+    "a structure that is reported as a text": ({"Matching": ON}, {"Matching": "of another type"}, {"Matching": ON}),
+    "a list with one entry that differs": (
+        things({"A": 1}, {"A": 2}),
+        things({"A": 1}, {"A": 3}),
+        things({"A": 1}, {"A": 2}),
+    ),
+    "a member that the service filled in, in an entry of a list, is no difference": (
+        things({"A": 1}),
+        things({"A": 1, "B": 2}),
+        {},
+    ),
+    "a feature that is off but has other members": (
+        {"Matching": {**OFF, "JobSchedule": SCHEDULE}},
+        {},
+        {"Matching": {**OFF, "JobSchedule": SCHEDULE}},
+    ),
+    "an empty structure is the same as none": ({"Matching": {}}, {}, {}),
+    "a zero is not the same as no number": ({"Matching": {"Level": 0}}, {}, {"Matching": {"Level": 0}}),
+}
+
+
+@pytest.mark.parametrize("case", DIFFERENCES)
+def test_what_differs_is_sent_and_nothing_else(case: str) -> None:
+    desired, live, sent = DIFFERENCES[case]
     assert update(desired, live) == sent
 
 
-@pytest.mark.parametrize(
-    ("old", "live", "sent"),
-    [
-        ({"DefaultEncryptionKey": KEY}, {"DefaultEncryptionKey": KEY}, {"DefaultEncryptionKey": ""}),
-        ({"DeadLetterQueueUrl": QUEUE}, {"DeadLetterQueueUrl": QUEUE}, {"DeadLetterQueueUrl": ""}),
-        ({"Matching": ON}, {"Matching": ON}, {"Matching": OFF}),
-        ({"RuleBasedMatching": RULES}, {"RuleBasedMatching": RULES}, {"RuleBasedMatching": OFF}),
-        ({"DataStore": ON}, {"DataStore": ON}, {"DataStore": OFF}),
-        # Already so: by hand, or because the event comes a second time.
-        ({"DeadLetterQueueUrl": QUEUE}, {}, {}),
-        ({"Matching": ON}, {"Matching": OFF}, {}),
-        ({"Matching": ON}, {}, {}),
-        # The API has no word for the default of this one.
-        ({"DefaultExpirationDays": 30}, {"DefaultExpirationDays": 30}, {}),
-    ],
-)
-def test_a_property_that_the_template_dropped_is_put_back_to_the_apis_default(old: Any, live: Any, sent: Any) -> None:
+# Each: what the template said before, the live domain, and what is sent now that the template says nothing.
+DROPPED: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "a key": ({"DefaultEncryptionKey": KEY}, {"DefaultEncryptionKey": KEY}, {"DefaultEncryptionKey": ""}),
+    "a queue": ({"DeadLetterQueueUrl": QUEUE}, {"DeadLetterQueueUrl": QUEUE}, {"DeadLetterQueueUrl": ""}),
+    "matching": ({"Matching": ON}, {"Matching": ON}, {"Matching": OFF}),
+    "rule-based matching": ({"RuleBasedMatching": RULES}, {"RuleBasedMatching": RULES}, {"RuleBasedMatching": OFF}),
+    "a data store": ({"DataStore": ON}, {"DataStore": ON}, {"DataStore": OFF}),
+    "a queue that is gone already": ({"DeadLetterQueueUrl": QUEUE}, {}, {}),
+    "a feature that is off already": ({"Matching": ON}, {"Matching": OFF}, {}),
+    "a feature that the domain never had": ({"Matching": ON}, {}, {}),
+    "a number for which the API has no default": ({"DefaultExpirationDays": 30}, {"DefaultExpirationDays": 30}, {}),
+}
+
+
+@pytest.mark.parametrize("case", DROPPED)
+def test_a_property_that_the_template_dropped_is_put_back_to_the_apis_default(case: str) -> None:
+    old, live, sent = DROPPED[case]
     assert update({}, live, old) == sent
 
 
@@ -115,7 +145,7 @@ def test_a_structure_that_lost_a_member_is_sent_without_it() -> None:
     assert update({"Matching": ON}, {"Matching": full}, {"Matching": full}) == {"Matching": ON}
 
 
-def test_and_one_that_lost_a_member_further_in() -> None:
+def test_a_structure_that_lost_a_nested_member_is_sent_without_it() -> None:
     def rules(**conflict: str) -> dict[str, Any]:
         return {"RuleBasedMatching": {"Enabled": True, "ConflictResolution": conflict}}
 
@@ -125,13 +155,13 @@ def test_and_one_that_lost_a_member_further_in() -> None:
     assert update(rest, rest, full) == {}
 
 
-def test_and_one_whose_list_has_an_entry_that_lost_a_member() -> None:
+def test_a_structure_with_a_list_entry_that_lost_a_member_is_sent_without_it() -> None:
     full, rest = things({"A": 1, "B": 2}), things({"A": 1})
     assert update(rest, full, full) == rest
-    # Of a list of another length nobody can tell which entry was which.
+    # If the list's length changed, it is not known which entry lost a member.
     longer = things({"A": 1, "B": 2}, {"A": 3})
     assert update(rest, full, longer) == {}
-    # What the service filled in since doesn't count where a change only may be sent.
+    # In a property that the service can lock, a value that the service has filled in since does not count.
     full, rest, filled_in = (
         {"RuleBasedMatching": {"Enabled": True, "MatchingRules": [{"Rule": ["A"], **more}]}}
         for more in ({"B": 1}, {}, {"B": 2})
@@ -141,14 +171,14 @@ def test_and_one_whose_list_has_an_entry_that_lost_a_member() -> None:
 
 
 def test_rule_based_matching_is_not_sent_again_for_a_default_that_the_service_filled_in() -> None:
-    # While its status is IN_PROGRESS the API refuses it, an unchanged one too.
+    # While its status is IN_PROGRESS, the API refuses even an unchanged one.
     dropped = {**RULES, "MaxAllowedRuleLevelForMatching": 3}
     filled_in = {**RULES, "MaxAllowedRuleLevelForMatching": 1, "Status": "IN_PROGRESS"}
     now = {"RuleBasedMatching": RULES}
     assert update(now, {"RuleBasedMatching": filled_in}, {"RuleBasedMatching": dropped}) == {}
-    # Still what the template had asked for: that has to go.
+    # The domain still has the value that the template dropped.
     assert update(now, {"RuleBasedMatching": dropped}, {"RuleBasedMatching": dropped}) == now
-    # Any other structure may be sent once too often.
+    # Any other structure is sent: once too often does no harm.
     full, other = ({"Enabled": True, "JobSchedule": {**SCHEDULE, "Time": time}} for time in ("03:00", "00:00"))
     assert update({"Matching": ON}, {"Matching": other}, {"Matching": full}) == {"Matching": ON}
 
@@ -179,7 +209,7 @@ def test_the_same_key_or_queue_in_another_form_is_no_difference(name: str, one: 
     [
         ("DefaultEncryptionKey", KEY_ID[:-1] + "1", KEY_ARN),
         ("DefaultEncryptionKey", KEY_ARN.replace("123456789012", "210987654321"), KEY_ARN),
-        ("DefaultEncryptionKey", "alias/customers", KEY_ARN),  # nobody here knows which key an alias stands for
+        ("DefaultEncryptionKey", "alias/customers", KEY_ARN),  # only KMS knows which key an alias stands for
         ("DefaultEncryptionKey", "customers", ALIAS_ARN),
         ("DeadLetterQueueUrl", QUEUE_ARN + "-2", QUEUE),
         ("DeadLetterQueueUrl", QUEUE_ARN.replace("123456789012", "210987654321"), QUEUE),
@@ -337,12 +367,12 @@ def test_dropped_tags_are_removed_first_only_where_the_new_ones_would_be_too_man
     assert found.tag == after
     assert found.untag_first + found.untag == tuple(sorted(before))
     assert len(found.untag_first) == 47 + 47 + 3 - 50  # so that there are never more than 50
-    # Room for one of two, and for both.
+    # Two new tags: room for one of them, and room for both.
     few = dict.fromkeys(("a", "b"), "x")
     for size, too_many in ((46, 1), (45, 0)):
         some = dict.fromkeys((f"old-{index}" for index in range(size)), "x")
         assert len(tags(few, {**some, **OWN}, some, OWN).untag_first) == too_many
-    # Claims make no room: half of a change of claims would read as something else.
+    # Ownership tags are never removed first: half of a change of claims would read as another owner.
     half = dict.fromkeys((f"old-{index}" for index in range(44)), "x")
     found = tags({**half, "new": "x"}, {**half, **ON_LOAN}, half, OWN)
     assert (found.untag_first, len(found.untag)) == ((), 3)

@@ -50,7 +50,12 @@ def test_the_nearest_known_name_is_suggested(typed: str, meant: str) -> None:
     assert suggestion(typed, KNOWN) == f"; did you mean {meant}?"
 
 
-def test_nothing_is_suggested_for_nothing() -> None:
+@pytest.mark.parametrize("typed", ["CreatedAt", "Stats", "DomainArn", "Status", "KmsKeyId", "D", "Ta", "Description"])
+def test_a_name_that_is_not_near_is_not_suggested(typed: str) -> None:
+    assert suggestion(typed, KNOWN) == ""
+
+
+def test_nothing_is_suggested_without_a_name_or_without_candidates() -> None:
     assert suggestion("", KNOWN) == ""
     assert suggestion("Name", []) == ""
     assert suggestion(10**5000, KNOWN) == ""

@@ -100,82 +100,80 @@ def test_what_is_right_beside_a_mistake_survives_for_the_comparison_with_the_old
 # The table of hard cases
 
 
-@pytest.mark.parametrize(
-    ("changes", "lines"),
-    [
-        (
-            {"DomainName": "customers\n"},
-            [
-                r"DomainName: 'customers\n' does not match ^[a-zA-Z0-9_-]+$; "
-                "there are spaces or line breaks around it: write 'customers'"
-            ],
-        ),
-        ({"DomainName": "{}"}, ["DomainName: '{}' does not match ^[a-zA-Z0-9_-]+$"]),
-        (
-            {"DomainName": "%s{0} {name}" * 9},
-            [
-                "DomainName: '" + ("%s{0} {name}" * 9)[:64] + "…' has 108 characters; 1 to 64 is allowed",
-                "DomainName: '" + ("%s{0} {name}" * 9)[:64] + "…' does not match ^[a-zA-Z0-9_-]+$",
-            ],
-        ),
-        (
-            {"DefaultExpirationDays": "30 days"},
-            ["DefaultExpirationDays: must be a whole number, not '30 days'; write 30"],
-        ),
-        ({"DefaultExpirationDays": "1099"}, ["DefaultExpirationDays: is 1099; 1 to 1098 is allowed"]),
-        (
-            {"ExpirationDays": "30"},
-            ["ExpirationDays: is not a property here; did you mean DefaultExpirationDays?"],
-        ),
-        (
-            {"Matching": {"Enable": "true"}},
-            [
-                "Matching.Enable: is not a property here; did you mean Enabled?",
-                "Matching.Enabled: is missing; it is required",
-            ],
-        ),
-        ({"Matching": ["Enabled"]}, ["Matching: must be a map of properties, not a list"]),
-        ({"Matching": "true"}, ["Matching: must be a map of properties, not 'true'; write Enabled: true inside it"]),
-        (
-            {"Matching": {"Enabled": "yes", "JobSchedule": {"DayOfTheWeek": "Sun", "Time": "24:00"}}},
-            [
-                "Matching.Enabled: must be true or false, not 'yes'; write true",
-                "Matching.JobSchedule.DayOfTheWeek: 'Sun' is not one of SUNDAY, MONDAY, TUESDAY, WEDNESDAY, THURSDAY, "
-                "FRIDAY, SATURDAY; did you mean SUNDAY?",
-                "Matching.JobSchedule.Time: '24:00' does not match ^([0-9]|0[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$",
-            ],
-        ),
-        (
-            {
-                "Matching": {
+HARD_CASES: list[tuple[dict[str, Any], list[str]]] = [
+    (
+        {"DomainName": "customers\n"},
+        [
+            r"DomainName: 'customers\n' does not match ^[a-zA-Z0-9_-]+$; "
+            "there are spaces or line breaks around it: write 'customers'"
+        ],
+    ),
+    ({"DomainName": "{}"}, ["DomainName: '{}' does not match ^[a-zA-Z0-9_-]+$"]),
+    (
+        {"DomainName": "%s{0} {name}" * 9},
+        [
+            "DomainName: '" + ("%s{0} {name}" * 9)[:64] + "…' has 108 characters; 1 to 64 is allowed",
+            "DomainName: '" + ("%s{0} {name}" * 9)[:64] + "…' does not match ^[a-zA-Z0-9_-]+$",
+        ],
+    ),
+    (
+        {"DefaultExpirationDays": "30 days"},
+        ["DefaultExpirationDays: must be a whole number, not '30 days'; write 30"],
+    ),
+    ({"DefaultExpirationDays": "1099"}, ["DefaultExpirationDays: is 1099; 1 to 1098 is allowed"]),
+    (
+        {"ExpirationDays": "30"},
+        ["ExpirationDays: is not a property here; did you mean DefaultExpirationDays?"],
+    ),
+    (
+        {"Matching": {"Enable": "true"}},
+        [
+            "Matching.Enable: is not a property here; did you mean Enabled?",
+            "Matching.Enabled: is missing; it is required",
+        ],
+    ),
+    ({"Matching": ["Enabled"]}, ["Matching: must be a map of properties, not a list"]),
+    ({"Matching": "true"}, ["Matching: must be a map of properties, not 'true'; write Enabled: true inside it"]),
+    (
+        {"Matching": {"Enabled": "yes", "JobSchedule": {"DayOfTheWeek": "Sun", "Time": "24:00"}}},
+        [
+            "Matching.Enabled: must be true or false, not 'yes'; write true",
+            "Matching.JobSchedule.DayOfTheWeek: 'Sun' is not one of SUNDAY, MONDAY, TUESDAY, WEDNESDAY, THURSDAY, "
+            "FRIDAY, SATURDAY; did you mean SUNDAY?",
+            "Matching.JobSchedule.Time: '24:00' does not match ^([0-9]|0[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$",
+        ],
+    ),
+    (
+        {
+            "Matching": {
+                "Enabled": "true",
+                "AutoMerging": {
                     "Enabled": "true",
-                    "AutoMerging": {
-                        "Enabled": "true",
-                        "Consolidation": {"MatchingAttributesList": [["Email", ""], "Phone"]},
-                        "MinAllowedConfidenceScoreForMerging": "1e999",
-                    },
-                }
-            },
-            [
-                "Matching.AutoMerging.Consolidation.MatchingAttributesList[0][1]: '' has 0 characters; "
-                "1 to 255 is allowed",
-                "Matching.AutoMerging.Consolidation.MatchingAttributesList[1]: must be a list, not 'Phone'; "
-                "write [Phone]",
-                "Matching.AutoMerging.MinAllowedConfidenceScoreForMerging: must be a finite number, not '1e999'",
-            ],
-        ),
-        (
-            {"RuleBasedMatching": {"Enabled": "true", "ConflictResolution": {"ConflictResolvingModel": "SOURCE"}}},
-            [
-                "RuleBasedMatching.ConflictResolution.SourceName: is missing; ConflictResolvingModel: SOURCE needs it",
-            ],
-        ),
-        ({"AdoptExisting": "yes"}, ["AdoptExisting: must be true or false, not 'yes'; write true"]),
-        ({"DeletionProtection": 1}, ["DeletionProtection: must be true or false, not 1; write true"]),
-        ({"Adoptexisting": "true"}, ["Adoptexisting: is not a property here; did you mean AdoptExisting?"]),
-        ({"DataStore": None}, ["DataStore: must be a map of properties, not null"]),
-    ],
-)
+                    "Consolidation": {"MatchingAttributesList": [["Email", ""], "Phone"]},
+                    "MinAllowedConfidenceScoreForMerging": "1e999",
+                },
+            }
+        },
+        [
+            "Matching.AutoMerging.Consolidation.MatchingAttributesList[0][1]: '' has 0 characters; 1 to 255 is allowed",
+            "Matching.AutoMerging.Consolidation.MatchingAttributesList[1]: must be a list, not 'Phone'; write [Phone]",
+            "Matching.AutoMerging.MinAllowedConfidenceScoreForMerging: must be a finite number, not '1e999'",
+        ],
+    ),
+    (
+        {"RuleBasedMatching": {"Enabled": "true", "ConflictResolution": {"ConflictResolvingModel": "SOURCE"}}},
+        [
+            "RuleBasedMatching.ConflictResolution.SourceName: is missing; ConflictResolvingModel: SOURCE needs it",
+        ],
+    ),
+    ({"AdoptExisting": "yes"}, ["AdoptExisting: must be true or false, not 'yes'; write true"]),
+    ({"DeletionProtection": 1}, ["DeletionProtection: must be true or false, not 1; write true"]),
+    ({"Adoptexisting": "true"}, ["Adoptexisting: is not a property here; did you mean AdoptExisting?"]),
+    ({"DataStore": None}, ["DataStore: must be a map of properties, not null"]),
+]
+
+
+@pytest.mark.parametrize(("changes", "lines"), HARD_CASES, ids=[lines[0] for _, lines in HARD_CASES])
 def test_a_hard_case_is_explained(changes: dict[str, Any], lines: list[str]) -> None:
     assert problems_of({**LEAST, **changes}) == lines
 
@@ -192,7 +190,7 @@ def test_what_is_missing_is_named_by_its_full_path() -> None:
 
 
 @pytest.mark.parametrize("properties", [None, "", [], [LEAST], 3, True])
-def test_properties_that_are_no_map_are_one_problem(properties: Any) -> None:
+def test_properties_that_are_not_a_map_are_one_problem(properties: Any) -> None:
     (line,) = problems_of(properties)
     assert line.startswith("Properties: must be a map of properties, not ")
 
@@ -219,17 +217,17 @@ def test_the_resource_s_own_properties_are_off_unless_asked_for() -> None:
     assert (desired.adopt_existing, desired.deletion_protection) == (False, None)
 
 
-def test_a_protection_that_nobody_can_read_protects() -> None:
+def test_a_deletion_protection_that_can_not_be_read_counts_as_true() -> None:
     assert translate_leniently({**LEAST, "DeletionProtection": "ture"}, SHAPE).deletion_protection is True
 
 
 @pytest.mark.parametrize("value", ["customers", "a", "x" * 64, "Customers_2-b"])
-def test_a_domain_name_is_known_as_one(value: str) -> None:
+def test_a_domain_name_is_recognised(value: str) -> None:
     assert is_domain_name(value, SHAPE)
 
 
 @pytest.mark.parametrize("value", ["", "x" * 65, "create-failed:1", "customers\n", None, 3, ["customers"]])
-def test_what_can_be_no_domain_name_is_known_too(value: Any) -> None:
+def test_what_can_not_be_a_domain_name_is_recognised(value: Any) -> None:
     assert not is_domain_name(value, SHAPE)
 
 
@@ -274,42 +272,42 @@ def test_the_resource_s_own_tags_can_not_be_set(key: str) -> None:
 KEPT_BY_AWS = "; AWS keeps keys that begin with aws: for itself: write 'owner'"
 
 
-@pytest.mark.parametrize(
-    ("tags", "lines"),
-    [
-        (
-            [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}, {"Key": "a", "Value": "1"}],
-            ["Tags[2].Key: names the tag 'a' a second time"],
-        ),
-        ({"aws:owner": "x"}, ["Tags.aws:owner: 'aws:owner' does not match ^(?!aws:)[a-zA-Z+-=._:/]+$" + KEPT_BY_AWS]),
-        (
-            [{"Key": "aws:owner", "Value": "x"}],
-            ["Tags[0].Key: 'aws:owner' does not match ^(?!aws:)[a-zA-Z+-=._:/]+$" + KEPT_BY_AWS],
-        ),
-        ({"two words": "x"}, ["Tags['two words']: 'two words' does not match ^(?!aws:)[a-zA-Z+-=._:/]+$"]),
-        ({"a": 1}, ["Tags.a: must be text, not 1"]),
-        ({"a": {"b": "c"}}, ["Tags.a: must be text, not a map"]),
-        ({"a": "x" * 257}, ["Tags.a: '" + "x" * 64 + "…' has 257 characters; at most 256 is allowed"]),
-        ([{"Key": "a", "Value": 1}], ["Tags[0].Value: must be text, not 1"]),
-        ([{"Key": "a"}], ["Tags[0].Value: is missing; it is required"]),
-        (
-            [{"key": "a", "value": "b"}],
-            [
-                "Tags[0].key: is not a property here; did you mean Key?",
-                "Tags[0].value: is not a property here; did you mean Value?",
-                "Tags[0].Key: is missing; it is required",
-                "Tags[0].Value: is missing; it is required",
-            ],
-        ),
-        (
-            [{"Key": "a", "Value": "b", "PropagateAtLaunch": "true"}],
-            ["Tags[0].PropagateAtLaunch: is not a property here"],
-        ),
-        (["a=b"], ["Tags[0]: must be a map of properties, not 'a=b'"]),
-        ("a=b", ["Tags: must be a map of tags, or a list of Key and Value, not 'a=b'"]),
-        (None, ["Tags: must be a map of tags, or a list of Key and Value, not null"]),
-    ],
-)
+TAG_MISTAKES: list[tuple[Any, list[str]]] = [
+    (
+        [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}, {"Key": "a", "Value": "1"}],
+        ["Tags[2].Key: names the tag 'a' a second time"],
+    ),
+    ({"aws:owner": "x"}, ["Tags.aws:owner: 'aws:owner' does not match ^(?!aws:)[a-zA-Z+-=._:/]+$" + KEPT_BY_AWS]),
+    (
+        [{"Key": "aws:owner", "Value": "x"}],
+        ["Tags[0].Key: 'aws:owner' does not match ^(?!aws:)[a-zA-Z+-=._:/]+$" + KEPT_BY_AWS],
+    ),
+    ({"two words": "x"}, ["Tags['two words']: 'two words' does not match ^(?!aws:)[a-zA-Z+-=._:/]+$"]),
+    ({"a": 1}, ["Tags.a: must be text, not 1"]),
+    ({"a": {"b": "c"}}, ["Tags.a: must be text, not a map"]),
+    ({"a": "x" * 257}, ["Tags.a: '" + "x" * 64 + "…' has 257 characters; at most 256 is allowed"]),
+    ([{"Key": "a", "Value": 1}], ["Tags[0].Value: must be text, not 1"]),
+    ([{"Key": "a"}], ["Tags[0].Value: is missing; it is required"]),
+    (
+        [{"key": "a", "value": "b"}],
+        [
+            "Tags[0].key: is not a property here; did you mean Key?",
+            "Tags[0].value: is not a property here; did you mean Value?",
+            "Tags[0].Key: is missing; it is required",
+            "Tags[0].Value: is missing; it is required",
+        ],
+    ),
+    (
+        [{"Key": "a", "Value": "b", "PropagateAtLaunch": "true"}],
+        ["Tags[0].PropagateAtLaunch: is not a property here"],
+    ),
+    (["a=b"], ["Tags[0]: must be a map of properties, not 'a=b'"]),
+    ("a=b", ["Tags: must be a map of tags, or a list of Key and Value, not 'a=b'"]),
+    (None, ["Tags: must be a map of tags, or a list of Key and Value, not null"]),
+]
+
+
+@pytest.mark.parametrize(("tags", "lines"), TAG_MISTAKES, ids=[lines[0] for _, lines in TAG_MISTAKES])
 def test_a_mistake_in_tags_is_explained(tags: Any, lines: list[str]) -> None:
     assert problems_of({**LEAST, "Tags": tags}) == lines
 
@@ -322,7 +320,7 @@ def test_tags_of_a_stack_are_taken_as_far_as_the_api_takes_them() -> None:
     assert desired.tags == {"team": "own", "cost": "1"}
 
 
-def test_tags_of_a_stack_fill_the_room_that_the_resource_s_own_leave() -> None:
+def test_tags_of_a_stack_are_taken_as_far_as_there_is_room_beside_the_resource_s_own() -> None:
     own = translate({**LEAST, "Tags": tags(45)}, SHAPE)
     desired = with_more_tags(own, {"a": "1", "b": "2", "c": "3"}, SHAPE)
     assert desired.tags == {**tags(45), "a": "1", "b": "2"}

@@ -37,7 +37,7 @@ ADVICE = "I9365"
 SHAPE = create_domain_shape()
 REPORTED: Any = service_model().operation_model("GetDomain").output_shape
 
-# A mark in a template's line: the rule has to report exactly this there. In front of each template is the head below.
+# Marks a line of a template: the rule has to report exactly the text behind it. HEAD is put before each template.
 MARK = "  # <- "
 HEAD = """\
 Parameters:
@@ -172,14 +172,14 @@ another key
       DomainName: !If [IsTest, customers, never asked for]
       DefaultExpirationDays: 366
 """,
-    "properties that are none": """
+    "properties that are missing or not a map": """
   Without:  # <- DomainName: is missing; it is required  # <- DefaultExpirationDays: is missing; it is required
     Type: Custom::CustomerProfilesDomain
   List:
     Type: Custom::CustomerProfilesDomain
     Properties: [DomainName]  # <- Properties: must be a map of properties, not a list
 """,
-    "what a loop makes": """
+    "resources that a loop makes": """
   Fn::ForEach::Domains:
     - Each
     - [some, other]
@@ -255,7 +255,7 @@ def test_cfn_lint_reports_each_mistake_at_its_line_and_nothing_else(
     name: str, found: list[dict[str, Any]], template_files: dict[str, Path]
 ) -> None:
     path = template_files[name]
-    # What a loop makes is there once for each turn of it.
+    # A loop makes several resources from the same lines.
     assert sorted(set(reported(found, path))) == marked(path)
     assert bool(marked(path)) == (RULE in {match["Rule"]["Id"] for match in found if match["Filename"] == str(path)})
 
@@ -345,25 +345,27 @@ def tags(count: int) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("properties", "expected"),
     [
-        # A macro or a loop may bring along what is missing, but makes no mistake right.
+        # A macro or a loop may add what is missing, but corrects no mistake.
         ({"Fn::Transform": {"Name": "Some"}, "DomainName": "customers"}, []),
         ({**LEAST, "Matching": {"Fn::ForEach::X": [], "JobSchedule": "daily"}}, [["Matching", "JobSchedule"]]),
         ({**LEAST, "Matching": {"JobSchedule": "daily"}}, [["Matching", "JobSchedule"], ["Matching", "Enabled"]]),
-        # Nobody knows how many there will be.
+        # The number of entries is known only at the deployment.
         ({**LEAST, "Tags": [*tags(47), PERHAPS]}, []),
         ({**LEAST, "Tags": [*tags(48), {"Key": "z", "Value": "z"}]}, [["Tags"]]),
         ({**LEAST, "Tags": {**{f"key{index}": "value" for index in range(47)}, "z": PERHAPS}}, []),
-        # Somebody does.
+        # The number of entries is known.
         ({**LEAST, "Tags": [*tags(47), NO_VALUE]}, []),
         ({**LEAST, "Tags": [*tags(48), NO_VALUE]}, [["Tags"]]),
         ({"DomainName": NO_VALUE, "DefaultExpirationDays": 366}, [["DomainName"]]),
-        # What comes after a value that is none keeps its place.
+        # What comes after AWS::NoValue keeps its place in the template.
         ({**LEAST, "Tags": [NO_VALUE, "a=b", *tags(1)]}, [["Tags", 1]]),
         ({**LEAST, "Tags": [NO_VALUE, *tags(1), {"Key": "key0"}]}, [["Tags", 2, "Value"]]),
         ({**LEAST, "Tags": [NO_VALUE, *tags(1), NO_VALUE, *tags(1)]}, [["Tags", 3, "Key"]]),
     ],
 )
-def test_what_a_function_may_bring_or_take_away_is_reckoned_with(properties: Any, expected: list[list[Any]]) -> None:
+def test_entries_that_a_function_may_add_or_remove_are_taken_into_account(
+    properties: Any, expected: list[list[Any]]
+) -> None:
     assert [place for place, _ in problems_of(properties)] == expected
 
 
@@ -382,7 +384,7 @@ DYNAMIC_ADVICE = (
     [
         (LEAST, [(["DomainName"], CONNECT_ADVICE)]),
         (LEAST | {"DomainName": "amazon-connect-customers"}, []),
-        # What is not written as a name may have the prefix, and what is no name is a problem already.
+        # A name that a function makes may have the prefix, and what is not a name is an error already.
         (LEAST | {"DomainName": {"Fn::Sub": "${Prefix}-customers"}}, []),
         (LEAST | {"DomainName": {"Ref": "Name"}}, []),
         (LEAST | {"DomainName": "not a name"}, []),
@@ -426,7 +428,7 @@ def test_nothing_is_reported_for_a_valid_template(request: Any, data: st.DataObj
         request = {**request, "Tags": as_native_tags(request["Tags"])}
     properties = data.draw(as_cloudformation_writes(request))
     assert problems_of(properties) == []
-    # ... nor with anything that nobody knows yet in the place of one of its values.
+    # The same with a value that is known only at the deployment in place of any of its values.
     path = data.draw(st.sampled_from([*places(properties)]))
     assert problems_of(replaced(properties, path, lambda _: data.draw(UNKNOWN))) == []
 
@@ -435,13 +437,13 @@ def test_nothing_is_reported_for_a_valid_template(request: Any, data: st.DataObj
 def test_a_mistake_is_reported_as_the_function_would(mistake: Mistake, data: st.DataObject) -> None:
     try:
         translate(as_text_all(mistake.properties), SHAPE, REPORTED)
-        expected = []  # written as text it is none: a number for a text, say
+        expected = []  # no mistake once it is written as text: a number where the API wants text
     except InvalidPropertiesError as error:
         expected = [(list(problem.path), str(problem)) for problem in error.problems]
     found = problems_of(mistake.properties)
     hint = " (YAML takes it for a number; write it in quotes)"
     assert [(path, text.removesuffix(hint)) for path, text in found] == expected
-    # ... and in whatever branch it is.
+    # The same in either branch of a condition.
     path = data.draw(st.sampled_from([*places(mistake.properties)]))
     branches = data.draw(st.sampled_from([(True, True), (True, False), (False, True)]))
     within = replaced(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 from referencing import Registry, Resource
 
-from handler.properties import InvalidPropertiesError, translate
+from handler.properties import IGNORED, InvalidPropertiesError, translate
 from lint import schema
 from lint.rules.domain_properties import as_text
 from tests.handler.strategies import (
@@ -54,6 +54,10 @@ def described(value: Any) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(schema.FOLDER)))
 def test_the_file_is_what_the_model_makes_it(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == FILES[path], "run make schema"
+
+
+def test_it_has_the_properties_that_cloudformation_adds_and_the_handler_ignores() -> None:
+    assert schema.OF_CLOUDFORMATION.keys() == IGNORED
 
 
 def test_it_is_a_valid_schema() -> None:
