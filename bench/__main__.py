@@ -17,18 +17,20 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
-from bench import calls, scale, speed
-from bench.certificates import make_certificates
-from bench.contenders import Contender, Interpreter, build
-from bench.endpoints import Endpoints
-from bench.runtime import SAM_PYTHON
+from bench import scale, speed
+from bench.contenders import build
+from local import api_calls
+from local.artifact import Artifact, Interpreter
+from local.certificates import make_certificates
+from local.endpoints import Endpoints
+from local.runtime import SAM_PYTHON
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure, and print tables for README.md.")
     parser.add_argument("--rounds", type=int, default=20, help="cold starts of each contender (default: %(default)s)")
     parser.add_argument("--warm", type=int, default=50, help="warm events after each (default: %(default)s)")
-    parser.add_argument("--storms", type=int, default=3, help="rounds of the scale benchmark (default: %(default)s)")
+    parser.add_argument("--domains", type=int, default=100, help="of the scale benchmark (default: %(default)s)")
     parser.add_argument("--no-scale", action="store_true", help="leave the scale benchmark out")
     parser.add_argument("--python", type=Path, default=SAM_PYTHON, help="runs the functions; has awslambdaric")
     options = parser.parse_args()
@@ -45,11 +47,11 @@ def main() -> None:
             times = speed.measure(
                 contenders, endpoints, options.python, rounds=options.rounds, warm_events=options.warm
             )
-            counted = calls.count(project, endpoints, options.python)
-            storms = []
+            counted = api_calls.count(project, endpoints, options.python)
+            storms: list[scale.Storm] = []
             if not options.no_scale:
-                _progress("10, 50 and 100 domains at once")
-                storms = scale.measure(project, endpoints, options.python, sizes=[10, 50, 100], rounds=options.storms)
+                _progress(f"{options.domains} domains at once, made, changed and deleted")
+                storms += scale.measure(project, endpoints, interpreter.path, sizes=[options.domains])
         print(f"Measured with `make bench` on {_machine(interpreter)}.\n")
         print("\n".join(_table(_speed_rows(contenders, times, folder))))
         print("\n".join(["", *_table(_calls_rows(counted))]))
@@ -69,9 +71,7 @@ def _machine(interpreter: Interpreter) -> str:
     )
 
 
-def _speed_rows(
-    contenders: Sequence[Contender], times: dict[str, speed.Times], folder: Path
-) -> Iterator[Sequence[str]]:
+def _speed_rows(contenders: Sequence[Artifact], times: dict[str, speed.Times], folder: Path) -> Iterator[Sequence[str]]:
     yield "", "cold, ms", "to bare", "warm, ms", "to bare", "memory, MiB", "zipped, MB"
     bare = times[contenders[1].name]
     for contender in contenders:
@@ -89,25 +89,24 @@ def _speed_rows(
         )
 
 
-def _calls_rows(counted: Sequence[calls.Calls]) -> Iterator[Sequence[str]]:
+def _calls_rows(counted: Sequence[api_calls.Calls]) -> Iterator[Sequence[str]]:
     yield "event", "API calls", "at most", "which"
     for it in counted:
         yield it.event, str(len(it.made)), str(it.budget), ", ".join(it.made)
 
 
 def _scale_rows(storms: Sequence[scale.Storm]) -> Iterator[Sequence[str]]:
-    yield "domains at once", "made", "FAILED", "throttled calls", "time, s", "the limit's own, s", "ratio"
-    for domains in dict.fromkeys(storm.domains for storm in storms):
-        its = [storm for storm in storms if storm.domains == domains]
-        seconds, own = median(storm.seconds for storm in its), its[0].limits_own_seconds
+    yield "events at once", "number", "done", "FAILED", "throttled calls", "time, s", "by the quotas, s", "ratio"
+    for it in storms:
         yield (
-            str(domains),
-            str(min(storm.made for storm in its)),
-            str(max(storm.failed for storm in its)),
-            f"{median(storm.throttled for storm in its):.0f}",
-            f"{seconds:.1f}",
-            f"{own:.1f}",
-            f"{seconds / own:.2f}",
+            it.events,
+            str(it.domains),
+            str(it.done),
+            str(it.failed),
+            str(it.throttled),
+            f"{it.seconds:.1f}",
+            f"{it.quota_seconds:.1f}",
+            f"{it.seconds / it.quota_seconds:.2f}" if it.quota_seconds else "",
         )
 
 

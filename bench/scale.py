@@ -1,80 +1,76 @@
-"""Many domains asked for at once, of an API that takes only so many calls a second."""
+"""Many domains made, changed and deleted at once, of an API that takes only so many calls a second."""
 
 from __future__ import annotations
 
-import queue
-import threading
+import tempfile
 import time
-import uuid
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from bench import events
-from bench.contenders import Contender
-from bench.endpoints import Endpoints
-from bench.runtime import Runtime
-
-ENVIRONMENTS = 12
-CALLS_PER_SECOND = 5
+from bench.environments import invoke_at_once
+from local import events
+from local.artifact import Artifact
+from local.customerprofiles.quotas import CALLS_PER_SECOND
+from local.endpoints import Endpoints
 
 
 @dataclass(frozen=True)
 class Storm:
-    """So many domains asked for at once, and what became of it."""
+    """So many events of one kind at once, and what became of them."""
 
+    events: str
     domains: int
-    made: int
+    done: int
     failed: int
     throttled: int
     seconds: float
-
-    @property
-    def limits_own_seconds(self) -> float:
-        """What the limit itself dictates: a Create is one call, and the first second's worth is taken at once."""
-        return (self.domains - CALLS_PER_SECOND) / CALLS_PER_SECOND
+    quota_seconds: float
 
 
-def measure(contender: Contender, endpoints: Endpoints, python: Path, *, sizes: list[int], rounds: int) -> list[Storm]:
-    """Ask for that many domains at once, for each of the sizes so often as there are rounds."""
-    with ExitStack() as stack:
-        runtimes = [
-            stack.enter_context(
-                Runtime(contender.artifact, contender.handler, environment=endpoints.environment, python=python)
-            )
-            for _ in range(ENVIRONMENTS)
+def measure(artifact: Artifact, endpoints: Endpoints, python: Path, *, sizes: Sequence[int]) -> Iterator[Storm]:
+    """For each of the sizes make, change and delete that many domains; each of the three at once."""
+    for size in sizes:
+        endpoints.limit(CALLS_PER_SECOND)
+        url = endpoints.response_url
+        made = [events.create(url, f"amazon-connect-{number}") for number in range(size)]
+        changed = [
+            events.update(url, event, event["ResourceProperties"]["DomainName"], DefaultExpirationDays="30")
+            for event in made
         ]
-        endpoints.limit(None)
-        _ask_for(ENVIRONMENTS * 2, runtimes, endpoints)  # a dozen cold starts on few cores would say nothing of the API
-        storms = []
-        for size in sizes:
-            for _ in range(rounds):
-                endpoints.limit(CALLS_PER_SECOND)
-                storms.append(_ask_for(size, runtimes, endpoints))
-        return storms
+        yield _storm("Create", made, ["CreateDomain"], artifact, endpoints, python)
+        yield _storm("Update of a property", changed, ["GetDomain", "UpdateDomain"], artifact, endpoints, python)
+        deleted = [events.delete(url, event) for event in changed]
+        yield _storm("Delete", deleted, ["GetDomain", "DeleteDomain"], artifact, endpoints, python)
 
 
-def _ask_for(domains: int, runtimes: list[Runtime], endpoints: Endpoints) -> Storm:
+def _storm(
+    name: str,
+    sent: Sequence[Mapping[str, Any]],
+    operations: Sequence[str],
+    artifact: Artifact,
+    endpoints: Endpoints,
+    python: Path,
+) -> Storm:
+    """Send the events at once; each of them has to make one call of each of the operations, the last one last."""
     endpoints.seen()
-    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
-    for _ in range(domains):
-        waiting.put(f"domain-{uuid.uuid4()}")
-
-    def work(runtime: Runtime) -> None:
-        while True:
-            try:
-                name = waiting.get_nowait()
-            except queue.Empty:
-                return
-            runtime.invoke(events.create(endpoints.response_url, name))
-
-    started = time.monotonic()
-    threads = [threading.Thread(target=work, args=[runtime]) for runtime in runtimes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.monotonic()
+        invoke_at_once(artifact, python, endpoints.environment, sent, Path(folder) / "log")
     seen = endpoints.seen()
-    failed = [answer for answer, _ in seen.answers.values() if answer["Status"] != "SUCCESS"]
-    last = max(arrived for _, arrived in seen.answers.values())
-    return Storm(domains, seen.calls["CreateDomain"], len(failed), seen.throttled, last - started)
+    return Storm(
+        name,
+        len(sent),
+        seen.calls[operations[-1]],
+        sum(answer["Status"] != "SUCCESS" for answer, _ in seen.answers.values()),
+        seen.throttled,
+        max(arrived for _, arrived in seen.answers.values()) - started,
+        max(_quota_seconds(operation, len(sent)) for operation in operations),
+    )
+
+
+def _quota_seconds(operation: str, calls: int) -> float:
+    """What the quota itself dictates: the first second's worth of calls is taken at once."""
+    rate = CALLS_PER_SECOND[operation]
+    return max(0.0, (calls - rate) / rate)

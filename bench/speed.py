@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from bench import events
-from bench.contenders import Contender
-from bench.endpoints import Endpoints
-from bench.runtime import Runtime
+from local import events
+from local.artifact import Artifact
+from local.endpoints import Endpoints
+from local.runtime import Runtime
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Times:
 
 
 def measure(
-    contenders: Sequence[Contender], endpoints: Endpoints, python: Path, *, rounds: int, warm_events: int
+    contenders: Sequence[Artifact], endpoints: Endpoints, python: Path, *, rounds: int, warm_events: int
 ) -> dict[str, Times]:
     """Measure Creates; in each round every contender is started once."""
     times = {contender.name: Times() for contender in contenders}
@@ -43,10 +43,10 @@ def measure(
     return times
 
 
-def _one_environment(contender: Contender, endpoints: Endpoints, python: Path, warm_events: int) -> Times:
-    endpoints.limit(None)
+def _one_environment(contender: Artifact, endpoints: Endpoints, python: Path, warm_events: int) -> Times:
+    endpoints.limit({})
     with Runtime(
-        contender.artifact,
+        contender.folder,
         contender.handler,
         environment=endpoints.environment,
         python=python,
@@ -57,7 +57,7 @@ def _one_environment(contender: Contender, endpoints: Endpoints, python: Path, w
         return Times([cold], [median(warm)] if warm else [], [runtime.peak_memory / 1024])
 
 
-def _from_event_to_answer(contender: Contender, runtime: Runtime, endpoints: Endpoints) -> float:
+def _from_event_to_answer(contender: Artifact, runtime: Runtime, endpoints: Endpoints) -> float:
     make_event = events.create_by_cdk if contender.bootstrap else events.create
     event = make_event(endpoints.response_url, f"domain-{uuid.uuid4()}")
     started = time.monotonic()

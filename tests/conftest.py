@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from bench.contenders import Contender, Interpreter, build_project
-from bench.runtime import SAM_PYTHON
+from local.artifact import Artifact, Interpreter, build_project
 from local.engine import Engine, aws_out_of_reach, running_engine
+from local.runtime import SAM_PYTHON
 
 # A test may say how many examples it needs; everything else is set here, once. No setting measures time, so that a slow
 # machine gives the same verdict as a fast one.
@@ -54,7 +54,7 @@ def pytest_report_to_serializable() -> Generator[None, dict[str, Any] | None, di
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Contender:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """The function as it is built for Lambda's own version of Python: some 10 seconds, once."""
     return build_project(tmp_path_factory.mktemp("build") / "artifact", Interpreter.at(SAM_PYTHON))
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.certificates import make_certificates
-from bench.contenders import Contender, Interpreter
-from bench.endpoints import Endpoints
-from bench.runtime import SAM_PYTHON
+from local.artifact import Artifact, Interpreter
+from local.certificates import make_certificates
+from local.endpoints import Endpoints
+from local.runtime import SAM_PYTHON
 
 
 @pytest.fixture(scope="session")
@@ -20,8 +20,8 @@ def interpreter() -> Interpreter:
 
 
 @pytest.fixture(scope="session")
-def artifact(project: Contender) -> Path:
-    return project.artifact
+def artifact(project: Artifact) -> Path:
+    return project.folder
 
 
 @pytest.fixture(scope="session")

@@ -21,13 +21,13 @@ import pytest
 from botocore import xform_name
 from botocore.loaders import Loader
 
-from bench.contenders import PROJECT, Contender, Interpreter, build_project
 from handler import build_artifact
+from local.artifact import PROJECT, Artifact, Interpreter, build_project
 
 LIBRARIES = Path(boto3.__file__).parents[1]
 
 
-def test_the_same_sources_give_the_same_archive(project: Contender, interpreter: Interpreter, tmp_path: Path) -> None:
+def test_the_same_sources_give_the_same_archive(project: Artifact, interpreter: Interpreter, tmp_path: Path) -> None:
     again = build_project(tmp_path / "elsewhere" / "artifact", interpreter)
 
     first, second = (built.archive(tmp_path).read_bytes() for built in (project, again))
@@ -35,7 +35,7 @@ def test_the_same_sources_give_the_same_archive(project: Contender, interpreter:
     assert hashlib.sha256(first).hexdigest() == hashlib.sha256(second).hexdigest()
 
 
-def test_the_archive_has_at_most_4_megabytes(project: Contender, tmp_path: Path) -> None:
+def test_the_archive_has_at_most_4_megabytes(project: Artifact, tmp_path: Path) -> None:
     assert project.archive(tmp_path).stat().st_size < 4_000_000
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.contenders import PROJECT
 from handler import package_index
+from local.artifact import PROJECT
 
 SCRIPT = PROJECT / "handler" / "package_index.py"
 

@@ -12,10 +12,10 @@ from typing import Any
 import boto3
 import pytest
 
-from bench import calls, events
-from bench.contenders import PROJECT, Contender
-from bench.endpoints import Endpoints
-from bench.runtime import SAM_PYTHON, Runtime
+from local import api_calls, events
+from local.artifact import PROJECT, Artifact
+from local.endpoints import Endpoints
+from local.runtime import SAM_PYTHON, Runtime
 
 FULL = {
     "DefaultEncryptionKey": "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000",
@@ -29,16 +29,16 @@ FULL = {
 
 
 @pytest.fixture
-def runtime(project: Contender, endpoints: Endpoints) -> Iterator[Runtime]:
-    endpoints.limit(None)
-    with Runtime(project.artifact, project.handler, environment=endpoints.environment) as runtime:
+def runtime(project: Artifact, endpoints: Endpoints) -> Iterator[Runtime]:
+    endpoints.limit({})
+    with Runtime(project.folder, project.handler, environment=endpoints.environment) as runtime:
         yield runtime
 
 
 def test_every_kind_of_event_succeeds_with_no_more_calls_than_the_contract_allows(
-    project: Contender, endpoints: Endpoints
+    project: Artifact, endpoints: Endpoints
 ) -> None:
-    for counted in calls.count(project, endpoints, SAM_PYTHON):
+    for counted in api_calls.count(project, endpoints, SAM_PYTHON):
         assert len(counted.made) <= counted.budget, f"{counted.event}: {', '.join(counted.made)}"
 
 
@@ -63,7 +63,7 @@ def test_wrong_properties_are_refused_in_words_without_a_call(runtime: Runtime, 
 
 
 def test_an_error_of_the_api_and_throttling_end_in_an_answer(runtime: Runtime, endpoints: Endpoints) -> None:
-    endpoints.limit(None)
+    endpoints.limit({})
     endpoints.throttle(2)
     made = [events.create(endpoints.response_url, f"domain-{number}") for number in range(4)]
     stranger = {**events.create(endpoints.response_url, "domain-0"), "LogicalResourceId": "Another"}
@@ -78,12 +78,12 @@ def test_an_error_of_the_api_and_throttling_end_in_an_answer(runtime: Runtime, e
 
 
 def test_the_deadline_of_the_function_ends_in_an_answer(
-    project: Contender, endpoints: Endpoints, silent_api: str
+    project: Artifact, endpoints: Endpoints, silent_api: str
 ) -> None:
     environment = {**endpoints.environment, "AWS_ENDPOINT_URL_CUSTOMER_PROFILES": silent_api}
     event = events.create(endpoints.response_url, "late")
 
-    with Runtime(project.artifact, project.handler, environment=environment, seconds=8) as runtime:
+    with Runtime(project.folder, project.handler, environment=environment, seconds=8) as runtime:
         runtime.invoke(event)
 
     answer, _ = endpoints.seen().answers[event["RequestId"]]
@@ -119,18 +119,18 @@ def test_a_warm_environment_keeps_nothing_of_an_event_for_the_next(runtime: Runt
     assert {line["domain_name"] for line in of_made} == {"second"}
 
 
-def test_the_response_url_is_logged_at_no_level(project: Contender, endpoints: Endpoints) -> None:
-    endpoints.limit(None)
+def test_the_response_url_is_logged_at_no_level(project: Artifact, endpoints: Endpoints) -> None:
+    endpoints.limit({})
     environment = {**endpoints.environment, "POWERTOOLS_LOG_LEVEL": "DEBUG", "POWERTOOLS_DEBUG": "true"}
 
-    with Runtime(project.artifact, project.handler, environment=environment) as runtime:
+    with Runtime(project.folder, project.handler, environment=environment) as runtime:
         runtime.invoke(events.create(endpoints.response_url, "secret"))
 
         assert "CreateDomain" in runtime.log
         assert "X-Amz-Signature" not in runtime.log
 
 
-def test_the_tags_of_a_stack_reach_the_domain(project: Contender, endpoints: Endpoints, stand_in: str) -> None:
+def test_the_tags_of_a_stack_reach_the_domain(project: Artifact, endpoints: Endpoints, stand_in: str) -> None:
     """With PropagateStackTags on the function has a second client, for another service of another protocol."""
     client: Any = boto3.client("cloudformation", endpoint_url=stand_in, region_name="eu-central-1")
     template = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
@@ -143,7 +143,7 @@ def test_the_tags_of_a_stack_reach_the_domain(project: Contender, endpoints: End
     }
     event = {**events.create(endpoints.response_url, "tagged"), "StackId": stack}
 
-    with Runtime(project.artifact, project.handler, environment={**endpoints.environment, **environment}) as runtime:
+    with Runtime(project.folder, project.handler, environment={**endpoints.environment, **environment}) as runtime:
         returned = runtime.invoke(event)
 
     assert returned["Status"] == "SUCCESS", returned

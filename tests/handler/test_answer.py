@@ -22,11 +22,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.certificates import Certificates, make_certificates
 from handler import answer as answers
 from handler import app
 from handler.answer import AnswerNotTakenError, deliver, encoded, fitted, is_response_url
 from handler.deadline import Deadline
+from local.certificates import Certificates, make_certificates
 from tests.handler.cloudformation import MOST_BYTES, STACK, Context, Mailbox, event
 from tests.handler.faults import Clock, Wire
 

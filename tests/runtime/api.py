@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from bench.endpoints import OPERATIONS
 from local.customerprofiles.models import Domain, customerprofiles_backends
+from local.endpoints import OPERATIONS
 from local.registration import register
 from local.server import QuietRequestHandler
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from bench.contenders import Contender
-from bench.runtime import Runtime
+from local.artifact import Artifact
+from local.runtime import Runtime
 from tests.handler.cloudformation import Mailbox, event
 from tests.runtime.api import Api
 
@@ -22,12 +22,12 @@ Start = Callable[..., AbstractContextManager[Runtime]]
 
 
 @pytest.fixture
-def start(project: Contender, api: Api) -> Start:
+def start(project: Artifact, api: Api) -> Start:
     """Starts an execution environment, with further environment variables as keyword arguments."""
 
     def start(seconds: int = SECONDS, **environment: str) -> Runtime:
         variables = {"AWS_ENDPOINT_URL_CUSTOMER_PROFILES": api.url, **environment}
-        return Runtime(project.artifact, project.handler, environment=variables, seconds=seconds)
+        return Runtime(project.folder, project.handler, environment=variables, seconds=seconds)
 
     return start
 

@@ -1,4 +1,4 @@
-"""How many API calls an event makes, beside what the contract allows."""
+"""How many API calls an event makes, beside what it may make at most."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import events
-from bench.contenders import Contender
-from bench.endpoints import Endpoints
-from bench.runtime import Runtime
+from local import events
+from local.artifact import Artifact
+from local.endpoints import Endpoints
+from local.runtime import Runtime
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Calls:
     budget: int
 
 
-def count(contender: Contender, endpoints: Endpoints, python: Path) -> list[Calls]:
+def count(contender: Artifact, endpoints: Endpoints, python: Path) -> list[Calls]:
     """Send an event of every kind, and see what arrives at the API."""
-    endpoints.limit(None)
+    endpoints.limit({})
     counted = []
-    with Runtime(contender.artifact, contender.handler, environment=endpoints.environment, python=python) as runtime:
+    with Runtime(contender.folder, contender.handler, environment=endpoints.environment, python=python) as runtime:
         for description, budget, event in _events(endpoints.response_url):
             returned = runtime.invoke(event)
             seen = endpoints.seen()
@@ -38,7 +38,7 @@ def count(contender: Contender, endpoints: Endpoints, python: Path) -> list[Call
 
 
 def _events(url: str) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """CONTRACT.md, sections 3 and 4."""
+    """Each kind of event, with the number of calls that it may make at most."""
     made = events.create(url, "one", Tags={"team": "a", "stage": "test"})
     yield "Create", 1, made
     yield "Create, the same event again", 2, made

@@ -78,7 +78,7 @@ class Runtime:
         ]
         self._artifact = artifact
         self._environment = {
-            **_lambda_environment(artifact, handler, seconds),
+            **lambda_environment(artifact, handler, seconds),
             "PYTHONPATH": os.pathsep.join([str(artifact), str(client)]),
             **(environment or {}),
         }
@@ -144,7 +144,7 @@ class Runtime:
         return 0
 
 
-def _lambda_environment(artifact: Path, handler: str, seconds: int) -> dict[str, str]:
+def lambda_environment(artifact: Path, handler: str, seconds: int) -> dict[str, str]:
     """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"""
     return {
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",

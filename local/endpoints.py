@@ -13,14 +13,16 @@ import multiprocessing
 import ssl
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from bench.certificates import Certificates
+from local.certificates import Certificates
+from local.customerprofiles.exceptions import ThrottlingException
+from local.customerprofiles.quotas import Quotas
 
 Reply = tuple[int, dict[str, Any] | None, str]  # status, body, type of the error
 
@@ -69,8 +71,11 @@ class Endpoints:
         """The environment variables by which a function finds the API, and trusts it."""
         return {"AWS_ENDPOINT_URL_CUSTOMER_PROFILES": self.api_url, **self._certificates.environment}
 
-    def limit(self, calls_per_second: float | None) -> None:
-        """From now on take so many calls a second; None for any number. Forget all domains, and all that was seen."""
+    def limit(self, calls_per_second: Mapping[str, float]) -> None:
+        """From now on take so many calls of each operation a second, and of those not named any number.
+
+        All domains are forgotten, and all that was seen.
+        """
         self._pipe.send(("limit", calls_per_second))
         self._pipe.recv()
 
@@ -91,30 +96,11 @@ class Endpoints:
         return seen
 
 
-class _Limit:
-    """A token bucket, as AWS throttles: it fills at the rate of the limit, up to a second's worth."""
-
-    def __init__(self, rate: float | None) -> None:
-        self._rate = rate
-        self._tokens, self._then = rate or 0, time.monotonic()
-
-    def takes_another(self) -> bool:
-        if self._rate is None:
-            return True
-        now = time.monotonic()
-        self._tokens = min(self._rate, self._tokens + (now - self._then) * self._rate)
-        self._then = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
-
-
 class _State:
     def __init__(self) -> None:
         self.seen = Seen()
         self.domains: dict[str, dict[str, Any]] = {}
-        self.limit = _Limit(None)
+        self.quotas = Quotas({})
         self.answers_to_refuse = 0
         self.calls_to_throttle = 0
 
@@ -132,12 +118,7 @@ class _State:
         kind, _, rest = url.path.removeprefix("/").partition("/")
         name = unquote(rest).rpartition("/")[2]
         operation = OPERATIONS[method, kind]
-        if self.calls_to_throttle:
-            self.calls_to_throttle -= 1
-            takes_it = False
-        else:
-            takes_it = self.limit.takes_another()
-        if not takes_it:
+        if not self._takes(operation):
             self.seen.throttled += 1
             return 429, {"Message": "Rate exceeded"}, "ThrottlingException"
         self.seen.calls[operation] += 1
@@ -152,6 +133,16 @@ class _State:
         if domain is None:
             return 404, {"Message": f"Domain {name} does not exist"}, "ResourceNotFoundException"
         return 200, self._change(operation, name, domain, json.loads(body or b"{}"), parse_qs(url.query)), ""
+
+    def _takes(self, operation: str) -> bool:
+        if self.calls_to_throttle:
+            self.calls_to_throttle -= 1
+            return False
+        try:
+            self.quotas.count("", "", operation)
+        except ThrottlingException:
+            return False
+        return True
 
     def _change(
         self, operation: str, name: str, domain: dict[str, Any], asked: dict[str, Any], query: dict[str, list[str]]
@@ -234,7 +225,7 @@ async def _serve_until_killed(context: ssl.SSLContext, pipe: Connection) -> None
             state.seen = Seen()
         if wish == "limit":
             state.domains.clear()
-            state.limit = _Limit(value)
+            state.quotas = Quotas(value)
         pipe.send(seen)
 
     loop.add_reader(pipe.fileno(), obey)
