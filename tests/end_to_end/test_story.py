@@ -10,7 +10,7 @@ import pytest
 from local import chapters
 from local.engine import Engine
 from local.page import Page
-from local.story import Names, Step, Story
+from local.story import Names, Step, Story, step
 
 pytestmark = pytest.mark.end_to_end
 
@@ -36,3 +36,24 @@ def test_a_chapter_keeps_its_promises_and_leaves_nothing_behind(engine: Engine, 
     assert all(outcome.good for outcome in story.outcomes)
     assert engine.status(names.stack) is None
     assert story.existing(names.domain, names.renamed, names.made_by_hand) == set()
+
+
+def test_a_profile_that_stats_do_not_count_in_time_is_made_up_for_by_an_object_type(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"amazon-connect-{uuid4().hex[:8]}"
+    story = Story(engine, Page(io.StringIO()), Names(name, name, f"{name}-renamed", f"{name}-by-hand"))
+    client = engine.customer_profiles
+
+    @step("Put a profile in", "the domain is in use")
+    def put_profile_in(story: Story) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(client, "create_profile", lambda **_: None)  # Stats stay at 0
+            chapters.put_profile_in(story, name, at_most=0)
+
+    client.create_domain(DomainName=name, DefaultExpirationDays=1)
+    story.play([put_profile_in])
+
+    assert story.outcomes[0].notes[0].seen == "not within 0 s"
+    assert len(client.list_profile_object_types(DomainName=name)["Items"]) == 1
+    client.delete_domain(DomainName=name)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 
 from local import verify
 from local.account import Account
-from local.engine import ACCOUNT, REGION, Engine, EngineError
+from local.engine import ACCOUNT, PROJECT, REGION, Engine, EngineError
 from local.page import Page
 from local.report import guesses
 from local.story import Story, step
@@ -132,6 +135,23 @@ def without_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     """The run's steps do without a provider, which takes most of the time."""
     monkeypatch.setattr(Account, "build_provider", lambda _: None)
     monkeypatch.setattr(Account, "deploy_provider", lambda _: "")
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_ctrl_c_in_the_middle_of_a_stack_removes_everything(account: Account, engine: Engine, tmp_path: Path) -> None:
+    """As a person runs it: the signal arrives in another process, while CloudFormation is at work."""
+    command = [sys.executable, "-m", "local.verify", "--yes", "--report", str(tmp_path / "report.md")]
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        # The first event of the first stack.
+        seen = next(line for line in process.stdout if "-life" in line and "CREATE_IN_PROGRESS" in line)
+        process.send_signal(signal.SIGINT)
+        said = process.stdout.read()
+
+    assert process.returncode == 130, seen + said
+    assert "removed: stack verify-" in said
+    assert "could not be removed" not in said
+    assert "The run was stopped: by whoever ran it" in (tmp_path / "report.md").read_text()
 
 
 @pytest.mark.parametrize("answer", ["no", "", None], ids=["no", "nothing", "end of input"])

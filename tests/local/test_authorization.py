@@ -10,11 +10,16 @@ from uuid import uuid4
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from moto import mock_aws
 
 from local.authorization import Session, access_key_of, decide_on_key
+from local.customerprofiles import access
+from local.customerprofiles.access import ActionRequest, AllowEverything
+from local.customerprofiles.models import CustomerProfilesBackend
 from local.engine import ACCOUNT, REGION, Engine
 from local.permissions import PERMISSIONS
 from local.policies import Decision, Request
+from local.registration import register
 
 if TYPE_CHECKING:
     from mypy_boto3_customer_profiles import CustomerProfilesClient
@@ -112,6 +117,36 @@ USES: dict[str, Callable[[CustomerProfilesClient, str, str], object]] = {
 
 def test_every_action_of_the_table_on_domains_is_tried() -> None:
     assert USES.keys() == {row.action for row in PERMISSIONS if row.action.startswith("profile:")}
+
+
+class Recorder(AllowEverything):
+    """Allows everything, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: set[str] = set()
+
+    def decide(self, request: ActionRequest) -> access.Decision:
+        self.asked.add(request.action)
+        return super().decide(request)
+
+
+def test_the_stand_in_asks_for_every_action_of_the_table_that_aws_is_known_to_ask_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recorder = Recorder()
+    monkeypatch.setattr(CustomerProfilesBackend, "authorizer", recorder)
+    register()
+    with mock_aws():
+        api = boto3.Session().client("customer-profiles")
+        key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"
+        api.create_domain(DomainName="customers", DefaultExpirationDays=1, Tags={"a": "b"}, DefaultEncryptionKey=key)
+        uses = [use for action, use in USES.items() if action not in ("profile:CreateDomain", "profile:DeleteDomain")]
+        for use in (*uses, USES["profile:DeleteDomain"]):
+            use(api, "customers", f"arn:aws:profile:{REGION}:{ACCOUNT}:domains/customers")
+
+    on_behalf = {"kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"}  # whether AWS asks for these is not known
+    expected = {row.action for row in PERMISSIONS if row.action.startswith(("profile:", "iam:", "kms:"))}
+    assert recorder.asked == expected - on_behalf
 
 
 @pytest.mark.end_to_end
