@@ -164,6 +164,14 @@ def test_nothing_is_allowed_on_another_type_of_resource(role: Role) -> None:
     assert too_broad == []
 
 
+def test_the_functions_own_code_may_not_use_what_lambda_needs_for_the_vpc(role: Role) -> None:
+    own_code = {"lambda:SourceFunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:provider-Function-1"}
+    rows = [row for row in role.needed() if row.action.startswith("ec2:")]
+
+    assert bool(rows) == bool(role.parameters["SubnetIds"])
+    assert [row.action for row in rows if role.decision(replace(row, context=own_code)) is not Decision.DENIED] == []
+
+
 def test_each_policy_is_there_for_some_combination(template: dict[str, Any]) -> None:
     policies = template["Resources"]["Role"]["Properties"]["Policies"]
     conditions = {policy["Fn::If"][0] for policy in policies if "Fn::If" in policy}

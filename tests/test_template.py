@@ -18,15 +18,6 @@ from tests.end_to_end.stack import failures
 pytestmark = pytest.mark.end_to_end
 
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0d6b9a2e-0000-4000-8000-000000000000"
-OWN_ACTIONS = {
-    *("profile:CreateDomain", "profile:DeleteDomain", "profile:GetDomain", "profile:UpdateDomain"),
-    *("profile:ListDomainObjectTypes", "profile:ListIntegrations", "profile:ListProfileObjectTypes"),
-    *("profile:TagResource", "profile:UntagResource"),
-    *("cloudformation:DescribeStackResource", "cloudformation:DescribeStacks"),
-    "iam:CreateServiceLinkedRole",
-    *("logs:CreateLogStream", "logs:PutLogEvents"),
-    "sqs:SendMessage",
-}
 EVERYTHING = {
     "KeyArns": KEY,
     "PropagateStackTags": "true",
@@ -116,34 +107,6 @@ def domain(provider: Provider, properties: Mapping[str, Any]) -> dict[str, Any]:
 def test_with_the_defaults_there_is_nothing_that_costs_while_idle(provider: Provider) -> None:
     assert provider.alarms() == []
     assert provider.dashboards() == []
-
-
-def test_with_the_defaults_the_role_may_handle_domains_and_tell_of_it_and_nothing_else(provider: Provider) -> None:
-    statements = provider.statements()
-
-    assert actions(statements) == OWN_ACTIONS
-    for statement in statements:
-        region = "" if ":iam:" in statement["Resource"] else REGION  # IAM has no regions
-        assert statement["Resource"].split(":")[3:5] == [region, ACCOUNT]
-
-
-def test_keys_are_used_through_customer_profiles_only(provider_with_everything: Provider) -> None:
-    statements = [item for item in provider_with_everything.statements() if "kms:" in str(item["Action"])]
-
-    assert actions(statements) == {"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"}
-    for statement in statements:
-        assert statement["Resource"] == [KEY]
-        assert statement["Condition"]["StringEquals"] == {"kms:ViaService": f"profile.{REGION}.amazonaws.com"}
-
-
-def test_only_stacks_of_the_functions_own_account_can_be_read(provider: Provider) -> None:
-    statements = [item for item in provider.statements() if "cloudformation:" in str(item["Action"])]
-
-    assert len(statements) == 2
-    own = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/customers/1"
-    for statement in statements:
-        assert fnmatch(own, statement["Resource"])
-        assert not fnmatch(own.replace(ACCOUNT, "999999999999"), statement["Resource"])
 
 
 def test_the_function_is_in_the_subnets_and_security_groups_that_the_parameters_name_and_else_in_no_vpc() -> None:
