@@ -103,15 +103,16 @@ class Story:
         """Play the steps in order.
 
         Raises:
-            EngineError, BotoCoreError, ClientError: A step could not be played to its end.
+            Exception: A step could not be played to its end: one of FAILURES, or what follows from an earlier promise
+                that was not kept, such as a KeyError where a stack has no outputs.
         """
         for each in steps:
             self.page.heading(f"{len(self.outcomes) + 1}. {each.title}")
             self.outcomes.append(Outcome(each))
             try:
                 each.play(self)
-            except FAILURES as error:
-                self.broken("the step could be played to its end", f"{error}")
+            except Exception as error:
+                self.broken("the step could be played to its end", f"{type(error).__name__}: {error}")
                 raise
 
     def promise(self, text: str, found: object, promised: object) -> None:

@@ -89,9 +89,10 @@ class Verification:
         Raises:
             KeyboardInterrupt, Terminated: The run was stopped; everything has been removed nevertheless.
         """
-        had_sam_stack = self.account.status(SAM_STACK) is not None
+        had_sam_stack = True
         self.account.customer_profiles.meta.events.register("after-call.customer-profiles", self._keep_error)
         try:
+            had_sam_stack = self.account.status(SAM_STACK) is not None
             self._deploy_provider()
             for chapter in self.chapters:
                 self._play(chapter)
@@ -118,7 +119,7 @@ class Verification:
         self.story.names = chapter.names
         try:
             self.story.play(chapter.steps)
-        except FAILURES:
+        except Exception:  # the story has kept it
             self.page.text("The rest of this chapter is left out.")
 
     def _keep_error(self, parsed: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
@@ -178,7 +179,7 @@ def announce(account: Account, planned: Sequence[Chapter], page: Page) -> None:
 def agreed() -> bool:
     try:
         return input('\nStart? Type "yes": ').strip().lower() == "yes"
-    except EOFError:
+    except (EOFError, KeyboardInterrupt):
         return False
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
-from local import chapters
+from local import chapters, habits
 from local.engine import Engine
 from local.page import Page
 from local.story import Names, Step, Story, step
@@ -36,6 +38,24 @@ def test_a_chapter_keeps_its_promises_and_leaves_nothing_behind(engine: Engine, 
     assert all(outcome.good for outcome in story.outcomes)
     assert engine.status(names.stack) is None
     assert story.existing(names.domain, names.renamed, names.made_by_hand) == set()
+
+
+def test_a_customers_key_can_be_named_and_taken_away(engine: Engine) -> None:
+    kms, role = engine.client("kms"), engine.outputs(engine.provider_stack)["RoleArn"]
+    statement = {"Effect": "Allow", "Resource": "*"}
+    policy = [
+        statement | {"Principal": {"AWS": role}, "Action": "kms:CreateGrant"},
+        statement | {"Principal": {"Service": "profile.amazonaws.com"}, "Action": ["kms:*"]},
+    ]
+    key = kms.create_key(Policy=json.dumps({"Statement": policy}))["KeyMetadata"]["Arn"]
+    name = f"amazon-connect-{uuid4().hex[:8]}"
+    names = Names(name, name, f"{name}-renamed", f"{name}-by-hand")
+    story = Story(replace(engine, key=key), Page(io.StringIO()), names)
+
+    story.play(habits.KEYS)
+
+    assert [promise for promise in story.outcomes[0].promises if not promise.kept] == []
+    assert story.outcomes[0].notes[0].seen == key
 
 
 def test_a_profile_that_stats_do_not_count_in_time_is_made_up_for_by_an_object_type(

@@ -53,7 +53,7 @@ def test_a_step_that_fails_spoils_the_story_and_ends_it(story: Story) -> None:
         story.play([plays((1, 1)), Step("Update", "it works", fails), plays((1, 1))])
 
     assert [outcome.good for outcome in story.outcomes] == [True, False]
-    assert story.outcomes[1].promises[0].detail == "the stack did not end"
+    assert story.outcomes[1].promises[0].detail == "EngineError: the stack did not end"
     assert not conclude(story, seconds=1)
 
 
