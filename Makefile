@@ -9,7 +9,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 TEST := .venv/test/bin
 SAM := .venv/sam/bin
-CHECKED := $(wildcard handler local lint bench docs tests)
+CHECKED := handler local tests tools
 # uv installs the environments in a fifth of pip's time. Where it isn't at hand, pip installs it first.
 UV := $(if $(shell command -v uv),,uv)
 export PATH := $(PATH):$(CURDIR)/.venv/uv/bin
@@ -64,7 +64,7 @@ check: .venv/test/.complete ## formatting, types and templates
 	$(TEST)/ruff check $(CHECKED) examples
 	$(TEST)/ruff format --check $(CHECKED) examples
 	$(TEST)/mypy $(CHECKED)
-	$(TEST)/cfn-lint --append-rules lint/rules -- template.yaml $(shell find examples -name '*.yaml')
+	$(TEST)/cfn-lint --append-rules tools/lint/rules -- template.yaml $(shell find examples -name '*.yaml')
 
 .PHONY: soak
 soak: .venv/test/.complete ## thousands of random sequences of events and faults, others each time
@@ -72,15 +72,15 @@ soak: .venv/test/.complete ## thousands of random sequences of events and faults
 
 .PHONY: bench
 bench: environments ## time cold and warm starts, and a hundred domains at once, beside what one would write instead
-	@$(TEST)/python -m bench
+	@$(TEST)/python -m tools.bench
 
 .PHONY: docs
 docs: .venv/test/.complete ## write the tables of README.md again, from the API's model
-	$(TEST)/python -m docs.tables
+	$(TEST)/python -m tools.tables
 
 .PHONY: schema
-schema: .venv/test/.complete ## write the schemas in lint/ again, from the API's model
-	$(TEST)/python -m lint.schema
+schema: .venv/test/.complete ## write the schemas in tools/lint/ again, from the API's model
+	$(TEST)/python -m tools.schema
 
 .PHONY: standin
 standin: .venv/test/.complete ## the Customer Profiles stand-in for `make invoke`, until Ctrl-C

@@ -1,7 +1,7 @@
-"""python -m bench: measures, and prints tables for README.md.
+"""python -m tools.bench: measures, and prints tables for README.md.
 
-python -m bench                        everything, some minutes
-python -m bench --rounds 5 --no-scale  quickly
+python -m tools.bench                        everything, some minutes
+python -m tools.bench --rounds 5 --no-scale  quickly
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
-from bench import scale, speed
-from bench.contenders import build
 from local import api_calls
 from local.artifact import Artifact, Interpreter
 from local.certificates import make_certificates
 from local.endpoints import Endpoints
 from local.runtime import SAM_PYTHON
+from tools.bench import scale, speed
+from tools.bench.contenders import build
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure, and print tables for README.md.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.bench", description="Measure, and print tables for README.md."
+    )
     parser.add_argument("--rounds", type=int, default=20, help="cold starts of each contender (default: %(default)s)")
     parser.add_argument("--warm", type=int, default=50, help="warm events after each (default: %(default)s)")
     parser.add_argument("--domains", type=int, default=100, help="of the scale benchmark (default: %(default)s)")

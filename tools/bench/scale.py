@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.environments import invoke_at_once
 from local import events
 from local.artifact import Artifact
 from local.customerprofiles.quotas import CALLS_PER_SECOND
 from local.endpoints import Endpoints
+from tools.bench.environments import invoke_at_once
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """The tables of properties and outputs in README.md, made from botocore's model of the API and the handler's own code.
 
-    python -m docs.tables
+    python -m tools.tables
 
 writes them between their markers, `<!-- properties: ... -->` to `<!-- /properties -->` and the same for outputs.
-A newer boto3 brings new properties; tests/docs/test_tables.py fails until the tables have them.
+A newer boto3 brings new properties; tests/tools/test_tables.py fails until the tables have them.
 """
 
 from __future__ import annotations

@@ -15,8 +15,6 @@ from jsonschema import Draft7Validator
 from referencing import Registry, Resource
 
 from handler.properties import IGNORED, InvalidPropertiesError, translate
-from lint import schema
-from lint.rules.domain_properties import as_text
 from tests.handler.strategies import (
     Mistake,
     as_cloudformation_writes,
@@ -25,6 +23,8 @@ from tests.handler.strategies import (
     domains,
     mistakes,
 )
+from tools import schema
+from tools.lint.rules.domain_properties import as_text
 
 FILES = schema.generated()
 SCHEMA = json.loads(FILES[schema.FOLDER / "schema.json"])
@@ -176,7 +176,7 @@ def test_an_editor_s_schema_looks_at_resources_of_this_type_only() -> None:
     assert not editor.is_valid(template({**LEAST, "DomainName": "not a name"}))
     assert not editor.is_valid({"Resources": {"Domain": {"Type": "Custom::CustomerProfilesDomain"}}})
     assert editor.is_valid(template({"DomainName": "not a name"}, type_name="AWS::CustomerProfiles::Domain"))
-    for path in sorted(schema.FOLDER.parent.glob("examples/**/*.yaml")):
+    for path in sorted(schema.FOLDER.parents[1].glob("examples/**/*.yaml")):
         assert [*editor.iter_errors(yaml.load(path.read_text(), _LongForms))] == [], path
 
 

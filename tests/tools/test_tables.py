@@ -8,7 +8,16 @@ import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from docs.tables import OWN_WORDS, README, WARNINGS, described, output_table, property_table, service_model, with_tables
+from tools.tables import (
+    OWN_WORDS,
+    README,
+    WARNINGS,
+    described,
+    output_table,
+    property_table,
+    service_model,
+    with_tables,
+)
 
 MARKED = """# Title
 <!-- properties: x -->

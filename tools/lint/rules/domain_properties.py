@@ -1,7 +1,7 @@
 """Two rules for cfn-lint, for templates with a Custom::CustomerProfilesDomain.
 
-    cfn-lint --append-rules lint/rules template.yaml
-    cfn-lint --append-rules lint/rules --include-checks I -- template.yaml
+    cfn-lint --append-rules tools/lint/rules template.yaml
+    cfn-lint --append-rules tools/lint/rules --include-checks I -- template.yaml
 
 E9365 finds what a deployment would fail for. I9365, which cfn-lint runs only if asked for informational rules, finds
 what is allowed but probably not meant, such as a name that no Connect instance can use.
@@ -24,7 +24,7 @@ from botocore.model import ShapeResolver
 from cfnlint.rules import CloudFormationLintRule, RuleMatch
 from cfnlint.template import Template
 
-_ROOT = str(File(__file__).resolve().parents[2])
+_ROOT = str(File(__file__).resolve().parents[3])
 sys.path.insert(0, _ROOT)  # cfn-lint loads a rule by its file's name, wherever it is
 try:
     from handler import advice

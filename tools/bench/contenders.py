@@ -52,14 +52,14 @@ def build_cdks(artifact: Path) -> list[Artifact]:
         assert handler
         (artifact / "index.js").write_bytes(handler.read())
     run([npm, "install", "--silent", "--no-package-lock", "--prefix", str(artifact), _CLIENT_FOR_NODE])
-    bootstrap = node, str(PROJECT / "bench" / "cdk" / "bootstrap.js")
+    bootstrap = node, str(Path(__file__).parent / "cdk" / "bootstrap.js")
     return [Artifact("CDK's AwsCustomResource on Node", artifact, "index.handler", bootstrap)]
 
 
 def _build_with_sam(name: str, folder: Path, interpreter: Interpreter, sam: Path) -> Path:
-    """Build bench/NAME with the builder for Python that `sam build` has by itself. Returns the artifact."""
+    """Build tools/bench/NAME with the builder for Python that `sam build` has by itself. Returns the artifact."""
     template = folder / f"{name}.yaml"
-    template.write_text(_TEMPLATE.format(source=PROJECT / "bench" / name, version=interpreter.version))
+    template.write_text(_TEMPLATE.format(source=Path(__file__).parent / name, version=interpreter.version))
     build_directory = folder / f"build-{name}"
     command = ["build", "--template", str(template), "--build-dir", str(build_directory)]
     run([str(sam), *command], SAM_CLI_TELEMETRY="0", PATH=f"{interpreter.path.parent}{os.pathsep}{os.environ['PATH']}")

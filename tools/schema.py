@@ -1,11 +1,11 @@
-"""Writes the files of this folder that are made from the API's model:
+"""Writes the files of tools/lint/ that are made from the API's model:
 
     schema.json        JSON Schema of the resource's properties
     template.json      JSON Schema of a whole template, for editors: it looks at resources of this type only
     rules/model.json   the part of the model that cfn-lint's rule needs: cfn-lint has a botocore of its own, and what is
                        right is what the function's botocore says
 
-    python -m lint.schema
+    python -m tools.schema
 
 A schema can say less than the handler checks: numbers written as text have no bounds, and duplicates in a list of tags
 are not seen. What it refuses the handler refuses too. In place of any value it takes an intrinsic function, written
@@ -30,7 +30,7 @@ from handler.ownership import OWNERSHIP_KEYS
 from handler.properties import NEEDS, OWN_PROPERTIES, most_tags
 from handler.shapes import DECIMAL, INTEGER
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "lint"
 TYPE_NAME = "Custom::CustomerProfilesDomain"
 
 _LONGEST_DESCRIPTION = 300  # characters

@@ -19,7 +19,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.properties import InvalidPropertiesError, translate
-from lint.rules.domain_properties import DomainAdvice, DomainProperties, as_text
 from tests.handler.strategies import (
     Mistake,
     as_cloudformation_writes,
@@ -30,8 +29,9 @@ from tests.handler.strategies import (
     mistakes,
     service_model,
 )
+from tools.lint.rules.domain_properties import DomainAdvice, DomainProperties, as_text
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RULE = "E9365"
 ADVICE = "I9365"
 SHAPE = create_domain_shape()
@@ -233,7 +233,9 @@ def template_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def found(template_files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     program = Path(sys.executable).with_name("cfn-lint")
-    return run_cfn_lint(program, [*template_files.values()], tmp_path_factory.mktemp("elsewhere"), ROOT / "lint/rules")
+    return run_cfn_lint(
+        program, [*template_files.values()], tmp_path_factory.mktemp("elsewhere"), ROOT / "tools/lint/rules"
+    )
 
 
 def reported(found: list[dict[str, Any]], path: Path) -> list[tuple[int, str]]:
@@ -274,10 +276,12 @@ def test_the_rule_works_in_a_checkout_alone_with_another_botocore(
     program = ROOT / ".venv" / "sam" / "bin" / "cfn-lint"
     if not program.exists():
         pytest.skip("there is no .venv/sam; make environments")
-    for folder in ("handler", "lint"):
+    for folder in ("handler", "tools/lint"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     path = template_files["each mistake at its own line"]
-    assert reported(run_cfn_lint(program, [path], Path("/"), tmp_path / "lint/rules"), path) == reported(found, path)
+    assert reported(run_cfn_lint(program, [path], Path("/"), tmp_path / "tools/lint/rules"), path) == reported(
+        found, path
+    )
 
 
 # The rule in this process, over any template
@@ -413,7 +417,8 @@ def test_advice_is_given_on_what_is_written_and_on_nothing_else(properties: Any,
 def test_advice_is_informational_and_given_only_when_asked_for(template_files: dict[str, Path], tmp_path: Path) -> None:
     program, path = Path(sys.executable).with_name("cfn-lint"), template_files["a template for SAM"]
     asked, not_asked = (
-        run_cfn_lint(program, [path], tmp_path, ROOT / "lint/rules", *more) for more in (["--include-checks", "I"], [])
+        run_cfn_lint(program, [path], tmp_path, ROOT / "tools/lint/rules", *more)
+        for more in (["--include-checks", "I"], [])
     )
     (match,) = (match for match in asked if match["Rule"]["Id"] == ADVICE)
     assert (match["Level"], match["Message"]) == ("Informational", CONNECT_ADVICE)
