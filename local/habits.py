@@ -148,7 +148,7 @@ def customers_key(story: Story) -> None:
     story.deploy(example(story, DefaultEncryptionKey=story.engine.key), ends="CREATE_COMPLETE")
     story.note("the form in which the key is reported", str(story.domain(name).get("DefaultEncryptionKey")), KEY)
     story.deploy(example(story), ends="UPDATE_COMPLETE")
-    story.promise("the key can be taken away", story.domain(name).get("DefaultEncryptionKey"), None)
+    story.promise("the key can be taken away", story.domain(name).get("DefaultEncryptionKey") or "", "")
     story.delete()
 
 
