@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from local.stacks import Stacks
 
@@ -47,7 +48,9 @@ class Account(Stacks):
         return cls(number, region, provider_stack, directory, key)
 
     def client(self, service: str) -> Any:
-        return boto3.Session(region_name=self.region).client(service)  # type: ignore[call-overload]
+        # CreateDomain, UpdateDomain and DeleteDomain may be called once a second by default, and others call them, too.
+        config = Config(retries={"mode": "standard", "max_attempts": 10})
+        return boto3.Session(region_name=self.region).client(service, config=config)  # type: ignore[call-overload]
 
     @property
     def environment(self) -> dict[str, str]:
