@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from handler import convergence, decision, stack, timeliness
@@ -64,8 +65,9 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
     )
     if not is_usable_by_connect(desired.name):
         logger.info(f"an Amazon Connect instance can only use domains whose names begin with {CONNECT_PREFIX}")
-    if why := _why_unwanted(event, timeliness.is_late_to_start):
-        raise RefusedError(work.withdrawn(why) if event.is_create else f"{why}. Nothing was changed")
+    if late := _late(event, timeliness.is_late_to_start):
+        is_leftover = timeliness.has_never_succeeded(event, late.listed, desired.name)
+        raise RefusedError(work.withdrawn(late.why) if is_leftover else f"{late.why}. Nothing was changed")
 
     undo_failed = _undo_replacement(event, domains, event.replacement_to_undo(desired.name, old.name))
     # Without a physical id there is no domain yet, most likely. If there is, CreateDomain says so: one call less.
@@ -74,8 +76,9 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
         logger.warning("the domain is gone; it is made again")
     live = work.settle(lambda facts: decision.create_or_update(event, desired, old, domains.shape, facts), live)
     is_first = work.has_claimed and event.is_first_for(desired.name)
-    if is_first and (why := _why_unwanted(event, timeliness.is_late_to_answer)):
-        raise RefusedError(work.withdrawn(why))
+    if is_first and (late := _late(event, timeliness.is_late_to_answer)):
+        is_known = late.listed.physical_id == desired.name  # another delivery of the event has succeeded
+        raise RefusedError(f"{late.why}. Nothing was undone" if is_known else work.withdrawn(late.why))
     if undo_failed:
         raise undo_failed
     return Outcome(desired.name, outputs(live, domains.arn(desired.name), domains.reported_shape, domains.shape))
@@ -89,8 +92,8 @@ def delete(event: Event, invocation: Invocation) -> Outcome:
     domains = Domains(_client, invocation.account, invocation.attempts, invocation.deadline)
     asked = translate_leniently(event.properties, domains.shape)
     known = event.physical_id if is_domain_name(event.physical_id, domains.shape) else ""
-    if why := _why_unwanted(event, timeliness.is_late_to_start):
-        raise RefusedError(f"{why}. Domain {known or asked.name} was left alone")
+    if late := _late(event, timeliness.is_late_to_start):
+        raise RefusedError(f"{late.why}. Domain {known or asked.name} was left alone")
     name, live = asked.name, None
     for name in filter(None, dict.fromkeys((known, asked.name))):
         live = domains.find(name)
@@ -118,16 +121,22 @@ def _undo_replacement(event: Event, domains: Domains, name: str) -> ApiError | R
     return None
 
 
-def _why_unwanted(event: Event, is_late: Callable[[Event, float], bool]) -> str:
-    """Why CloudFormation no longer wants the event; "" if it does, can't be asked, or the event is not late."""
+@dataclass(frozen=True)
+class _Late:
+    listed: timeliness.Listed
+    why: str
+
+
+def _late(event: Event, is_late: Callable[[Event, float], bool]) -> _Late | None:
+    """Why CloudFormation no longer wants the event; None if it does, can't be asked, or the event is not late."""
     if not is_late(event, time.time()):
-        return ""
+        return None
     listed = stack.listed(event)
     if listed is None or timeliness.is_wanted(event, listed):
-        return ""
+        return None
     why = timeliness.why_unwanted(event, listed)
     logger.warning("the event is late", why=why)
-    return why
+    return _Late(listed, why)
 
 
 def asked_for_before(event: Event, shape: Any) -> Desired:

@@ -31,9 +31,12 @@ Create may run, would delay every rollback by minutes.)
              a later event, such as the Update that rolls this one back    no
     any      anything else, also that the stack has no such resource       no
 
-A Create that is no longer wanted removes what it made and nothing else. An Update or a Delete that is no longer wanted
-changes nothing. All of them answer FAILED and say why. Where CloudFormation can't be asked (it denies or throttles the
-question, does not know the stack, or asking is switched off), the event goes on as if it were wanted, with a warning.
+A Create, or an Update to a new name, that is no longer wanted when it has made or claimed a domain removes what it made
+and nothing else, unless CloudFormation lists that domain: another delivery of the event was answered. An event that is
+no longer wanted when it starts changes nothing; only a Create that CloudFormation lists as failed removes what an
+earlier delivery of it made. All of them answer FAILED and say why. Where CloudFormation can't be asked (it denies or
+throttles the question, does not know the stack, or asking is switched off), the event goes on as if it were wanted,
+with a warning.
 """
 
 from __future__ import annotations
@@ -88,6 +91,16 @@ def is_wanted(event: Event, listed: Listed) -> bool:
         case _:
             is_clean_up = not listed.status.startswith("DELETE_") and listed.physical_id not in ("", event.physical_id)
             return listed.status == "DELETE_IN_PROGRESS" or is_clean_up
+
+
+def has_never_succeeded(event: Event, listed: Listed, name: str) -> bool:
+    """Whether the event is a Create that CloudFormation lists as failed, or as deleted after it had failed.
+
+    Only then can a domain that an earlier delivery of it made be a leftover. After a success CloudFormation lists the
+    domain's name, also when the domain was retained, or it lists what the resource has become since.
+    """
+    is_over = listed.status == "CREATE_FAILED" or listed.status.startswith("DELETE_")
+    return event.is_create and is_over and listed.physical_id != name
 
 
 def _began_after(event: Event, listed: Listed) -> bool:

@@ -7,7 +7,15 @@ from dataclasses import replace
 import pytest
 
 from handler.event import Event, read
-from handler.timeliness import NOT_LISTED, Listed, is_late_to_answer, is_late_to_start, is_wanted, why_unwanted
+from handler.timeliness import (
+    NOT_LISTED,
+    Listed,
+    has_never_succeeded,
+    is_late_to_answer,
+    is_late_to_start,
+    is_wanted,
+    why_unwanted,
+)
 from tests.handler import cloudformation
 
 SENT = 1_795_617_005
@@ -89,6 +97,26 @@ ROWS = [
 @pytest.mark.parametrize(("sent", "listed", "wanted"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_whether_cloudformation_still_wants_an_event(sent: Event, listed: Listed, wanted: bool) -> None:
     assert is_wanted(sent, listed) is wanted
+
+
+@pytest.mark.parametrize(
+    ("sent", "listed", "never_succeeded"),
+    [
+        pytest.param(CREATE, Listed("CREATE_FAILED"), True, id="a Create that was cancelled"),
+        pytest.param(
+            CREATE, Listed("DELETE_COMPLETE", "stack-Domain-1ABC"), True, id="a Create that was deleted unanswered"
+        ),
+        pytest.param(CREATE, Listed("CREATE_COMPLETE", "customers"), False, id="a Create that succeeded"),
+        pytest.param(CREATE, Listed("DELETE_SKIPPED", "customers"), False, id="a Create whose domain was retained"),
+        pytest.param(CREATE, Listed("UPDATE_COMPLETE", "clients"), False, id="a Create whose domain was replaced"),
+        pytest.param(CREATE, NOT_LISTED, False, id="a Create of which CloudFormation knows nothing"),
+        pytest.param(UPDATE, Listed("UPDATE_FAILED", "customers"), False, id="an Update"),
+    ],
+)
+def test_what_a_late_create_made_earlier_is_a_leftover_only_if_it_never_succeeded(
+    sent: Event, listed: Listed, never_succeeded: bool
+) -> None:
+    assert has_never_succeeded(sent, listed, "customers") is never_succeeded
 
 
 @pytest.mark.parametrize(
