@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import io
+import re
 import threading
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import botocore.session
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 from local.customerprofiles.models import Domain, customerprofiles_backends
-from local.endpoints import OPERATIONS
 from local.registration import register
 from local.server import QuietRequestHandler
 
@@ -100,7 +102,7 @@ class Api:
         self._after[operation] = act
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        operation = OPERATIONS[environ["REQUEST_METHOD"], environ["PATH_INFO"].split("/")[1]]
+        operation = operation_of(environ["REQUEST_METHOD"], environ["RAW_URI"].partition("?")[0])
         self.calls.append(operation)
         # Read at once, since a caller that gives up closes its connection.
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -114,3 +116,19 @@ class Api:
 
         held = self._held.pop(operation, None)
         return held.pass_gate(act) if held else act()
+
+
+def operation_of(method: str, path: str) -> str:
+    """The operation that a request is for, by the API's model; `path` is still percent-encoded."""
+    (name,) = (name for name, (verb, pattern) in _routes().items() if verb == method and pattern.fullmatch(path))
+    return name
+
+
+@functools.cache
+def _routes() -> dict[str, tuple[str, re.Pattern[str]]]:
+    model = botocore.session.get_session().get_service_model("customer-profiles")
+    routes = {name: model.operation_model(name).http for name in model.operation_names}
+    return {
+        name: (route["method"], re.compile(re.sub(r"{\w+}", "[^/]+", route["requestUri"].partition("?")[0])))
+        for name, route in routes.items()
+    }

@@ -90,7 +90,12 @@ class TestACreateDomainThatHangsPastTheDeadline:
         deleted = deliver(runtime, mailbox, delete_of(create, answer))
 
         assert deleted["Status"] == "SUCCESS"
-        assert api.calls == ["CreateDomain", "GetDomain", "GetDomain", "DeleteDomain"]
+        assert [call for call in api.calls if not call.startswith("List")] == [
+            "CreateDomain",
+            "GetDomain",
+            "GetDomain",
+            "DeleteDomain",
+        ]
         assert not api.domains, "an orphan"
 
 
