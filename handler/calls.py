@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
 from collections.abc import Mapping, Sequence
@@ -11,14 +12,14 @@ import boto3
 from botocore import xform_name
 from botocore.client import BaseClient
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 from botocore.model import OperationModel
 from botocore.parsers import ResponseParserError
 
 from handler import errors, retries
 from handler.attempts import Attempts, Fate
 from handler.deadline import Deadline, DeadlineReached
-from handler.errors import ApiError, Call, Kind
+from handler.errors import ApiError, Call, DomainNotFoundError, Kind
 from handler.telemetry import logger
 
 SERVICE: Final = "customer-profiles"
@@ -95,7 +96,8 @@ class Calls:
         except (ClientError, BotoCoreError, ResponseParserError, ApiError) as raised:
             error = self._in_words(raised, call, time.monotonic() - started)
             fate = error.fate
-            self._attempts.note_error(str(error), throttled=error.throttled)
+            if not isinstance(error, DomainNotFoundError):  # that is an answer like any other
+                self._attempts.note_error(str(error), throttled=error.throttled)
             raise error from raised
         finally:
             if operation.http["method"] != "GET":
@@ -109,12 +111,19 @@ class Calls:
             return raised
         if isinstance(raised, ClientError):
             return errors.from_response(raised, call, seconds)
-        return errors.from_connection(raised, call, seconds, self._other_regions())
+        # The name of an endpoint that does not exist does not resolve.
+        regions = self._other_regions() if isinstance(raised, EndpointConnectionError) else ()
+        return errors.from_connection(raised, call, seconds, regions)
 
     def _other_regions(self) -> Sequence[str]:
         """The regions that have the API, by the SDK's own data, if the client's region is not one of them."""
         meta = self._client.meta
         if f".{meta.region_name}." not in meta.endpoint_url:
             return ()  # somebody set another endpoint
-        regions = boto3.session.Session().get_available_regions(SERVICE, meta.partition)
+        regions = _regions(meta.partition)
         return () if meta.region_name in regions else regions
+
+
+@functools.cache
+def _regions(partition: str) -> Sequence[str]:
+    return boto3.session.Session().get_available_regions(SERVICE, partition)

@@ -101,7 +101,7 @@ class Domains:
             except DomainNotFoundError:
                 raise
             except ApiError as error:
-                return f"possibly a {what}: {error}"
+                return f"possibly {what}s: {error}"
         return ""
 
     def create(self, name: str, settings: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:

@@ -124,13 +124,12 @@ _NO_POLICY_ALLOWS = re.compile(r"because no (?P<policy>[\w -]+?) allows")
 
 
 def _denied(text: str, call: Call) -> str:
-    action, resource = f"profile:{call.operation}", call.arn
-    if named := _NOT_AUTHORIZED.search(text):
-        action = named["action"]
-        resource = (named["resource"] or resource if action.startswith("profile:") else named["resource"] or "*").strip(
-            '".'
-        )
-    missing = f"{action} on {resource}"
+    named = _NOT_AUTHORIZED.search(text)
+    action = named["action"] if named else f"profile:{call.operation}"
+    resource = (named["resource"] or "").rstrip(".") if named else ""
+    if not resource and action.startswith("profile:"):
+        resource = call.arn
+    missing = f"{action} on {resource}" if resource else action
     if denied := _EXPLICIT_DENY.search(text):
         return f"not allowed. Remove what denies {missing} from the {denied['policy'].strip()} ({text})"
     no_policy = _NO_POLICY_ALLOWS.search(text)

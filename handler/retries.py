@@ -65,7 +65,7 @@ class Retries:
         The pauses have full jitter: each is anything between zero and a bound that doubles, so that functions that were
         throttled together do not come back together.
         """
-        pause = self._random() * min(2.0 ** (attempt - 1), LIMITS.longest_pause)
+        pause = self._random() * min(2.0 ** min(attempt - 1, 10), LIMITS.longest_pause)
         if kind is Kind.FAILED:
             self._failed[operation] += 1
         is_spent = self._failed[operation] >= LIMITS.failed_attempts or self._waited[kind] >= LIMITS.seconds.get(

@@ -10,6 +10,7 @@ import boto3
 import botocore.session
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.client import BaseClient
 from botocore.exceptions import NoCredentialsError
 from moto.core.botocore_stubber import MockRawResponse
 
@@ -17,6 +18,7 @@ from handler import domains
 from handler.attempts import Attempts
 from handler.deadline import Deadline
 from handler.domains import ApiError, DomainNotFoundError, Domains
+from local.customerprofiles.models import Domain
 from tests.handler.cloudformation import ACCOUNT
 from tests.handler.faults import (
     OPERATIONS,
@@ -26,6 +28,7 @@ from tests.handler.faults import (
     Clock,
     Fault,
     Wire,
+    client,
     faults_of_the_api,
     faults_of_the_wire,
     live_domains,
@@ -206,6 +209,119 @@ class TestFinding:
         arn = Domains(client, ACCOUNT, Attempts(), Deadline(290)).arn("customers")
 
         assert arn == f"arn:{partition}:profile:{region}:{ACCOUNT}:domains/customers"
+
+
+class TestLateLooks:
+    """A wait for what may still come never costs the time that the answer needs."""
+
+    @pytest.mark.parametrize("seconds", [4, 8])  # what ServiceTimeout 5 and 10 leave
+    def test_they_stop_in_time_for_an_answer(self, seconds: int, wire: Wire, clock: Clock) -> None:
+        assert Domains(client(), ACCOUNT, Attempts(), Deadline(seconds)).find_late("customers") is None
+        assert 1 <= sum(clock.pauses) < seconds * 0.9
+
+    def test_without_time_nothing_is_looked_for(self, wire: Wire, clock: Clock) -> None:
+        assert Domains(client(), ACCOUNT, Attempts(), Deadline(0.5)).find_late("customers") is None
+        assert wire.attempts == []
+
+
+class TestContents:
+    """What DeleteDomain deletes along with a domain and Stats does not count."""
+
+    @pytest.fixture
+    def live(self, api: Domains, wire: Wire) -> Domain:
+        CALLS["CreateDomain"](api)
+        wire.begin()
+        return live_domains()["customers"]
+
+    def test_an_empty_domain_has_none(self, live: Domain, api: Domains, wire: Wire) -> None:
+        assert api.contents("customers") == ""
+        assert wire.attempts == ["ListIntegrations", "ListProfileObjectTypes", "ListDomainObjectTypes"]
+
+    def test_the_hidden_integration_with_a_connect_instance_is_found(
+        self, live: Domain, api: Domains, wire: Wire
+    ) -> None:
+        instance = "arn:aws:connect:eu-central-1:123456789012:instance/1"
+        live.put_integration(instance, hidden=True, ObjectTypeName="CTR")
+
+        assert api.contents("customers") == f"the integration {instance}"
+        assert wire.attempts == ["ListIntegrations"], "it stops at the first one"
+
+    def test_a_profile_object_type_is_found(self, live: Domain, api: Domains) -> None:
+        live.put_object_type("orders")
+
+        assert api.contents("customers") == "the profile object type orders"
+
+    def test_a_domain_object_type_is_found(self, live: Domain, api: Domains) -> None:
+        live.put_domain_object_type("stores")
+
+        assert api.contents("customers") == "the domain object type stores"
+
+    def test_one_on_a_later_page_is_found(self, live: Domain, api: Domains, wire: Wire) -> None:
+        """The API may filter a page after it has cut it."""
+
+        def page(body: bytes) -> Fault:
+            headers: Any = {}
+            return Fault("a page", Acts.NEVER, lambda it: AWSResponse(it.url, 200, headers, MockRawResponse(body)))
+
+        pages = [page(b'{"Items": [], "NextToken": "2"}'), page(b'{"Items": [{"Uri": "its uri"}]}')]
+        wire.begin(lambda attempt, operation: pages[attempt])
+
+        assert api.contents("customers") == "the integration its uri"
+
+    def test_a_missing_permission_is_believed_at_once_and_named(
+        self, live: Domain, api: Domains, wire: Wire, clock: Clock
+    ) -> None:
+        denied = FAULTS["AccessDeniedException, acts never"]
+        wire.begin(lambda attempt, operation: denied if operation == "ListProfileObjectTypes" else None)
+
+        contents = api.contents("customers")
+
+        assert contents.startswith("possibly profile object types: ")
+        assert f"Allow the function's role profile:ListProfileObjectTypes on {ARN}" in contents
+        assert clock.pauses == []
+
+    @pytest.mark.parametrize("name", ["InternalServerException", "200 and garbage", "200 and an empty body"])
+    def test_an_api_that_does_not_tell_counts_as_something(
+        self, name: str, live: Domain, api: Domains, wire: Wire
+    ) -> None:
+        wire.begin(lambda attempt, operation: FAULTS[f"{name}, acts never"])
+
+        assert api.contents("customers").startswith("possibly integrations: ListIntegrations of domain customers: ")
+
+    def test_a_domain_that_is_gone_in_the_meantime_is_an_error_of_its_own(self, api: Domains) -> None:
+        with pytest.raises(DomainNotFoundError):
+            api.contents("customers")
+
+
+class TestRegionWithoutTheService:
+    @pytest.fixture
+    def north(self, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> BaseClient:
+        """A client in a region that has no Customer Profiles."""
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
+        north = domains.connect()
+        wire.attach(north)
+        wire.begin(lambda attempt, operation: REFUSED)
+        return north
+
+    def test_the_reason_names_the_regions_that_have_it(self, north: BaseClient) -> None:
+        error = error_of(Domains(north, ACCOUNT, Attempts(), Deadline(290)), "CreateDomain")
+
+        regions = boto3.session.Session().get_available_regions("customer-profiles")
+        assert REGION in regions
+        assert f"Customer Profiles does not exist in this region. Use one of {', '.join(regions)}" in str(error)
+
+    def test_another_endpoint_that_somebody_set_is_not_blamed_on_the_region(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CUSTOMER_PROFILES", "http://127.0.0.1:5180")
+        local = domains.connect()
+        wire.attach(local)
+        wire.begin(lambda attempt, operation: REFUSED)
+
+        error = error_of(Domains(local, ACCOUNT, Attempts(), Deadline(290)), "CreateDomain")
+
+        assert "Check that the function can reach the endpoint" in str(error)
 
 
 class TestLog:

@@ -1,4 +1,7 @@
-"""Trying again: patient with an API that throttles, soon done with one that fails, and each event on its own."""
+"""Retries: long for an API that throttles, a few for one that fails, some seconds for what has to spread first.
+
+TestDecision asks the policy alone; everything else sends real calls to the stand-in.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ import botocore.session
 import pytest
 
 from handler.attempts import Attempts
-from handler.deadline import Deadline
+from handler.deadline import Deadline, DeadlineReached
 from handler.domains import ApiError, Domains
+from handler.errors import Kind
+from handler.retries import Retries
 from tests.handler.cloudformation import ACCOUNT
-from tests.handler.faults import REFUSED, Clock, Fault, Wire, client, faults_of_the_api, faults_of_the_wire
+from tests.handler.faults import REFUSED, Clock, Fault, Wire, client, deadlines, faults_of_the_api, faults_of_the_wire
 
 MODEL = botocore.session.get_session().get_service_model("customer-profiles")
 FAULTS: Mapping[str, Fault] = {str(fault): fault for fault in [*faults_of_the_api(MODEL), *faults_of_the_wire()]}
@@ -118,3 +123,226 @@ def test_no_budget_of_retries_outlives_an_event(wire: Wire, clock: Clock) -> Non
         assert len(wire.attempts) >= at_least
     wire.begin(one_after_the_other(*[THROTTLED] * 30))
     assert new_api().find("customers") is None
+
+
+SETTINGS = {"DefaultExpirationDays": 30}
+TAGS = {"team": "crm"}
+QUEUE = "https://sqs.eu-central-1.amazonaws.com/123456789012/dead-letters"
+DENIED = FAULTS["AccessDeniedException, acts never"]
+BAD_REQUEST = FAULTS["BadRequestException, acts never"]
+
+
+class TestRefusalsThatTimeHeals:
+    def test_access_denied_is_retried_for_about_20_s(self, wire: Wire, clock: Clock) -> None:
+        wire.begin(always(DENIED))
+
+        with pytest.raises(ApiError, match="not allowed"):
+            new_api().create("customers", SETTINGS, TAGS)
+
+        assert 20 <= sum(clock.pauses) <= 23
+
+    def test_a_permission_that_takes_a_while_to_spread_does_not_fail_the_event(self, wire: Wire) -> None:
+        wire.begin(one_after_the_other(*[DENIED] * 5))
+
+        assert new_api().create("customers", SETTINGS, TAGS)["DomainName"] == "customers"
+
+    def test_the_20_s_are_those_of_the_event_and_not_of_each_call(self, wire: Wire, clock: Clock) -> None:
+        api = new_api()
+        wire.begin(always(DENIED))
+        for _ in range(4):
+            with pytest.raises(ApiError):
+                api.create("customers", SETTINGS, TAGS)
+
+        assert sum(clock.pauses) <= 23
+
+    def test_a_second_look_at_a_domain_believes_access_denied_at_once(self, wire: Wire, clock: Clock) -> None:
+        api = new_api()
+        assert api.find("customers") is None
+        wire.begin(always(DENIED))
+
+        with pytest.raises(ApiError):
+            api.find("customers")
+
+        assert (len(wire.attempts), clock.pauses) == (1, [])
+
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            pytest.param({"DeadLetterQueueUrl": QUEUE}, id="a queue"),
+            pytest.param({"DefaultEncryptionKey": "arn:aws:kms:eu-central-1:123456789012:key/1"}, id="a key"),
+            pytest.param(
+                {"Matching": {"Enabled": True, "ExportingConfig": {"S3Exporting": {"S3BucketName": "exports"}}}},
+                id="a bucket, deep inside",
+            ),
+        ],
+    )
+    def test_a_bad_request_is_retried_for_about_60_s_for_a_domain_that_names(
+        self, settings: dict[str, object], wire: Wire, clock: Clock
+    ) -> None:
+        changes: list[Callable[[Domains], object]] = [
+            lambda api: api.create("customers", {**SETTINGS, **settings}, TAGS),
+            lambda api: api.update("customers", settings),
+        ]
+        for change in changes:
+            clock.pauses.clear()
+            wire.begin(always(BAD_REQUEST))
+
+            with pytest.raises(ApiError, match=r"in spite of retries for [56]\d s"):
+                change(new_api())
+
+            assert 60 <= sum(clock.pauses) <= 63
+
+    @pytest.mark.parametrize(
+        ("settings", "tags"),
+        [
+            pytest.param({}, {}, id="plain settings"),
+            pytest.param({"DefaultEncryptionKey": "", "DeadLetterQueueUrl": ""}, {}, id="a key and a queue removed"),
+            pytest.param({}, {"S3BucketName": "exports"}, id="a tag that is named like a bucket"),
+        ],
+    )
+    def test_a_bad_request_is_believed_at_once_for(
+        self, settings: dict[str, object], tags: dict[str, str], wire: Wire, clock: Clock
+    ) -> None:
+        wire.begin(always(BAD_REQUEST))
+
+        with pytest.raises(ApiError):
+            new_api().create("customers", {**SETTINGS, **settings}, {**TAGS, **tags})
+
+        assert (len(wire.attempts), clock.pauses) == (1, [])
+
+    def test_a_name_in_use_is_believed_at_once_for_a_domain_with_a_queue_too(self, wire: Wire, clock: Clock) -> None:
+        api = new_api()
+        api.create("customers", SETTINGS, TAGS)
+        wire.begin()
+
+        with pytest.raises(ApiError) as raised:
+            api.create("customers", {**SETTINGS, "DeadLetterQueueUrl": QUEUE}, TAGS)
+
+        assert raised.value.already_exists
+        assert (len(wire.attempts), clock.pauses) == (1, [])
+
+
+class TestDelete:
+    @pytest.mark.parametrize("fault", [THROTTLED, SERVER_ERROR, REFUSED, DENIED], ids=str)
+    def test_it_comes_back_after_three_attempts_for_a_fresh_look(self, fault: Fault, wire: Wire) -> None:
+        wire.begin(always(fault))
+
+        with pytest.raises(ApiError) as raised:
+            new_api().delete("customers")
+
+        assert wire.attempts == ["DeleteDomain"] * 3
+        assert raised.value.retryable
+
+    @pytest.mark.parametrize("fault", [SERVER_ERROR, DENIED], ids=str)
+    def test_the_caller_is_told_to_stop_in_the_end(self, fault: Fault, wire: Wire, clock: Clock) -> None:
+        api, calls, retryable = new_api(), 0, True
+        wire.begin(always(fault))
+        while retryable:
+            calls += 1
+            with pytest.raises(ApiError) as raised:
+                api.delete("customers")
+            retryable = raised.value.retryable
+
+        assert 2 <= calls <= 30
+        assert sum(clock.pauses) <= 25
+
+
+class TestTheTimeThatIsLeft:
+    @pytest.mark.parametrize("fault", [THROTTLED, SERVER_ERROR, DENIED, REFUSED], ids=str)
+    @pytest.mark.parametrize("seconds", [1, 4, 8, 30])
+    def test_no_retry_goes_beyond_the_deadline(self, fault: Fault, seconds: int, wire: Wire, clock: Clock) -> None:
+        wire.begin(always(fault))
+
+        with pytest.raises(ApiError):
+            Domains(client(), ACCOUNT, Attempts(), Deadline(seconds)).find("customers")
+
+        assert sum(clock.pauses) < seconds * 0.95
+
+    def test_throttling_is_retried_until_the_time_is_nearly_up(self, wire: Wire, clock: Clock) -> None:
+        wire.begin(always(THROTTLED))
+
+        with pytest.raises(ApiError):
+            new_api().find("customers")
+
+        assert 280 <= sum(clock.pauses) <= 285
+
+
+class TestAttemptsThatAreNoted:
+    def noted(self, wire: Wire, trouble: Trouble) -> Attempts:
+        attempts = Attempts()
+        wire.begin(trouble)
+        with pytest.raises(ApiError):
+            Domains(client(), ACCOUNT, attempts, Deadline(290)).update("customers", {"DefaultExpirationDays": 60})
+        return attempts
+
+    @pytest.mark.parametrize("fault", [THROTTLED, DENIED, BAD_REQUEST, REFUSED], ids=str)
+    def test_a_call_that_never_reached_the_api_or_was_refused_each_time_did_nothing(
+        self, fault: Fault, wire: Wire
+    ) -> None:
+        attempts = self.noted(wire, always(fault))
+
+        assert not attempts.can_have_acted
+        assert not attempts.may_still_act
+
+    @pytest.mark.parametrize(
+        "name", ["InternalServerException", "read timeout", "connection closed", "200 and garbage"]
+    )
+    def test_one_attempt_without_a_known_result_may_still_act_whatever_came_after_it(
+        self, name: str, wire: Wire
+    ) -> None:
+        attempts = self.noted(wire, one_after_the_other(FAULTS[f"{name}, acts never"], BAD_REQUEST))
+
+        assert attempts.can_have_acted
+        assert attempts.may_still_act
+
+    def test_an_attempt_that_the_deadline_interrupts_may_still_act(self, wire: Wire) -> None:
+        attempts = Attempts()
+        wire.begin(always(deadlines(late_by=1)[0]))
+
+        with pytest.raises(DeadlineReached) as reached:
+            Domains(client(), ACCOUNT, attempts, Deadline(290)).delete("customers")
+
+        assert reached.value.waiting_for == "DeleteDomain of domain customers, for 0 s"
+        assert attempts.may_still_act
+
+    def test_a_change_that_succeeded_has_acted(self, wire: Wire) -> None:
+        attempts = Attempts()
+        api = Domains(client(), ACCOUNT, attempts, Deadline(290))
+        assert api.find("customers") is None
+        looked = (attempts.can_have_acted, attempts.may_still_act)
+
+        api.create("customers", SETTINGS, TAGS)
+
+        assert looked == (False, False), "a look changes nothing"
+        assert (attempts.can_have_acted, attempts.may_still_act) == (True, False)
+
+    def test_the_last_error_and_the_number_of_throttled_attempts_are_kept(self, wire: Wire) -> None:
+        attempts = self.noted(wire, one_after_the_other(*[THROTTLED] * 7))
+
+        assert attempts.throttled == 7
+        assert attempts.last_error.startswith("UpdateDomain of domain customers: throttled for ")
+
+    def test_a_domain_that_is_absent_is_no_error(self, wire: Wire) -> None:
+        attempts = Attempts()
+
+        Domains(client(), ACCOUNT, attempts, Deadline(290)).find("customers")
+
+        assert attempts.last_error == ""
+
+
+class TestDecision:
+    @pytest.mark.parametrize(("attempt", "longest"), [(1, 1), (2, 2), (3, 3), (4, 3), (100, 3), (2000, 3)])
+    def test_a_pause_is_anything_up_to_a_bound_that_doubles_up_to_three_seconds(
+        self, attempt: int, longest: float
+    ) -> None:
+        def pause(share: float) -> float | None:
+            return Retries(Deadline(290), random=lambda: share).pause(Kind.THROTTLED, "CreateDomain", attempt)
+
+        assert (pause(0), pause(0.5), pause(1)) == (0, longest / 2, longest)
+
+    def test_an_operation_that_succeeded_in_between_starts_again(self) -> None:
+        retries = Retries(Deadline(290))
+        for attempt in range(1, 20):
+            assert retries.pause(Kind.FAILED, "GetDomain", attempt % 7) is not None
+            if attempt % 7 == 0:
+                retries.succeeded("GetDomain")
