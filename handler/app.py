@@ -18,18 +18,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from handler import convergence, decision, stack, timeliness
+from handler import advice, convergence, decision, stack, timeliness
 from handler.dispatch import CustomResource, Invocation, Outcome
 from handler.domains import ApiError, Domains, connect
 from handler.event import Event
 from handler.outputs import outputs
 from handler.plans import RefusedError
 from handler.properties import (
-    CONNECT_PREFIX,
     Desired,
     InvalidPropertiesError,
     is_domain_name,
-    is_usable_by_connect,
     translate,
     translate_leniently,
     with_more_tags,
@@ -63,8 +61,8 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
         desired.name,
         put_back=lambda found, live: convergence.put_back(event, desired, found, live, domains.shape),
     )
-    if not is_usable_by_connect(desired.name):
-        logger.info(f"an Amazon Connect instance can only use domains whose names begin with {CONNECT_PREFIX}")
+    for advised in advice.find(desired):
+        logger.info(f"advice: {advised}")
     if late := _late(event, timeliness.is_late_to_start):
         is_leftover = timeliness.has_never_succeeded(event, late.listed, desired.name)
         raise RefusedError(work.withdrawn(late.why) if is_leftover else f"{late.why}. Nothing was changed")

@@ -6,9 +6,12 @@ others. A new step is a function with @step, and its place in a chapter.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from handler.ownership import LOGICAL_ID, is_ownership_key
 from local.processes import PROJECT, EngineError
 from local.story import Names, Story, edited, failure, step
 
@@ -219,7 +222,49 @@ def take_over(story: Story) -> None:
     client.delete_domain(DomainName=name)
 
 
-ADOPTION = (take_over,)
+@step("Take over a domain and roll back", "a stack that fails after it took a domain over gives it back")
+def take_over_rolled_back(story: Story) -> None:
+    client, name = story.engine.customer_profiles, story.names.domain
+    client.create_domain(DomainName=name, DefaultExpirationDays=30, Tags={"MadeBy": "hand"})
+    created = story.domain(name)["CreatedAt"]
+    template = with_failing_sibling(story, example(story, AdoptExisting="true"))
+    story.deploy(template, ends="ROLLBACK_COMPLETE")
+
+    domain = story.domain(name)
+    story.promise("the domain is still there", domain["CreatedAt"], created)
+    story.promise("it keeps the tag that it had", domain["Tags"].get("MadeBy"), "hand")
+    story.promise("and belongs to nobody again", ownership_tags(domain), {})
+    story.delete()
+    client.delete_domain(DomainName=name)
+
+
+@step("Rename a logical id", "the domain moves on with its resource, and back if the update fails")
+def rename_logical_id(story: Story) -> None:
+    name = story.names.domain
+    template = example(story)
+    story.deploy(template, ends="CREATE_COMPLETE")
+    before = story.domain(name)
+    renamed = example(story, AdoptExisting="true").replace("  Domain:\n    Type", "  Profiles:\n    Type")
+    renamed = renamed.replace("!Ref Domain", "!Ref Profiles").replace("!GetAtt Domain.", "!GetAtt Profiles.")
+    failing = with_failing_sibling(story, renamed).replace("DependsOn: Domain", "DependsOn: Profiles")
+
+    story.deploy(failing, ends="UPDATE_ROLLBACK_COMPLETE")
+    story.promise("after the rollback the domain has the owner that it had", story.domain(name)["Tags"], before["Tags"])
+    story.deploy(renamed, ends="UPDATE_COMPLETE")
+    domain = story.domain(name)
+    story.promise("after the update it is the same domain", domain["CreatedAt"], before["CreatedAt"])
+    story.promise("with one owner", domain["Tags"].get(LOGICAL_ID), "Profiles")
+    story.promise("and no trace of the former one", len(ownership_tags(domain)), len(ownership_tags(before)))
+    story.delete()
+    story.promise("deleting the stack deletes the domain", story.existing(name), set())
+
+
+ADOPTION = (take_over, take_over_rolled_back, rename_logical_id)
+
+
+def ownership_tags(domain: Mapping[str, Any]) -> dict[str, str]:
+    """The tags that say whose a domain is."""
+    return {key: value for key, value in domain["Tags"].items() if is_ownership_key(key)}
 
 
 def put_profile_in(story: Story, name: str, *, at_most: float = STATS_SECONDS) -> None:
