@@ -82,6 +82,11 @@ docs: .venv/test/.complete ## write the tables of README.md again, from the API'
 schema: .venv/test/.complete ## write the schemas in tools/lint/ again, from the API's model
 	$(TEST)/python -m tools.schema
 
+.PHONY: drift
+drift: .venv/test/.complete ## what differs between STACK=name's template (or ALL=1) and the live domains; changes nothing
+	@$(TEST)/python -m tools.drift $(if $(ALL),--all,--stack "$(STACK)") $(if $(REGION),--region "$(REGION)") \
+		$(if $(PROFILE),--profile "$(PROFILE)") $(if $(JSON),--json)
+
 .PHONY: standin
 standin: .venv/test/.complete ## the Customer Profiles stand-in for `make invoke`, until Ctrl-C
 	@echo "The stand-in for Customer Profiles listens here; in another terminal: make invoke EVENT=create"
