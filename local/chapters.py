@@ -6,6 +6,8 @@ others. A new step is a function with @step, and its place in a chapter.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -114,6 +116,36 @@ def update(story: Story) -> None:
     story.promise("it is the same domain as before", domain["CreatedAt"], before["CreatedAt"])
 
 
+@step("Drift", "a change by hand is named, with both values, and an update takes it back")
+def drift(story: Story) -> None:
+    name = story.names.domain
+    story.engine.customer_profiles.update_domain(DomainName=name, DefaultExpirationDays=30)
+    status, report = drift_of(story)
+    story.page.source(report)
+    days = [line.split() for line in report.splitlines() if "DefaultExpirationDays" in line]
+    story.promise(
+        "drift names the property, the template's value and the live one", days, [["DefaultExpirationDays", "90", "30"]]
+    )
+    story.promise("and exits with status 1", status, 1)
+
+    changed = edited(
+        story.template, ("        CostCentre: '4711'\n", "        CostCentre: '4711'\n        Checked: daily\n")
+    )
+    story.page.difference(story.template, changed)
+    story.deploy(changed, ends="UPDATE_COMPLETE")
+    story.template = changed
+
+    story.promise("the API has 90 days again", story.domain(name)["DefaultExpirationDays"], 90)
+    story.promise("and there is no drift: status 0", drift_of(story)[0], 0)
+
+
+def drift_of(story: Story) -> tuple[int, str]:
+    """What `make drift` says of the story's stack: its exit status, and its words."""
+    command = [sys.executable, "-m", "tools.drift", "--stack", story.names.stack]
+    done = subprocess.run(command, cwd=PROJECT, env=story.engine.environment, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
 @step("Rename", "another name is a replacement: there is a new domain, and the old one is gone")
 def rename(story: Story) -> None:
     old, new = story.names.domain, story.names.renamed
@@ -152,7 +184,7 @@ def delete(story: Story) -> None:
     story.engine.customer_profiles.delete_domain(DomainName=names.made_by_hand)
 
 
-LIFE = (create, update, rename, update_with_mistakes, delete)
+LIFE = (create, update, drift, rename, update_with_mistakes, delete)
 
 
 @step("Create with a typo", "a typo ends in an event that names the property, and the API is not called")
