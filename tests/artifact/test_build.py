@@ -121,6 +121,16 @@ def test_the_rest_of_a_services_data_can_be_loaded(artifact: Path, service: str,
         assert cut["pagination"].items() <= whole["pagination"].items()
 
 
+def test_the_artifact_knows_the_regions_that_have_the_api(artifact: Path, interpreter: Interpreter) -> None:
+    """The reason for an endpoint that does not exist names them."""
+    code = "import boto3; print(*boto3.session.Session().get_available_regions('customer-profiles', 'aws'))"
+    environment = {**os.environ, "PYTHONPATH": str(artifact), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    known = subprocess.run([interpreter.path, "-c", code], env=environment, capture_output=True, check=True, text=True)
+
+    assert known.stdout.split() == boto3.session.Session().get_available_regions("customer-profiles", "aws")
+
+
 def test_the_libraries_have_what_the_recipe_leaves_out() -> None:
     for pattern in build_artifact.UNUSED:
         assert pattern == "bin" or list(LIBRARIES.glob(pattern)), f"no library has {pattern} any more"

@@ -103,6 +103,17 @@ class TestInWords:
             assert str(error).endswith("refused by the API: the stand-in says BadRequestException")
             assert not error.unsettled
 
+    def test_rules_that_were_sent_apart_and_refused_say_how_to_go_on(self, broken: Break) -> None:
+        rules = {"RuleBasedMatching": {"Enabled": True}}
+        api = broken("BadRequestException, acts never")
+
+        with pytest.raises(ApiError, match="continue-update-rollback"):
+            api.update("customers", rules)
+        with pytest.raises(ApiError) as other:
+            api.update("customers", {**rules, "DefaultExpirationDays": 60})
+
+        assert "continue-update-rollback" not in str(other.value)
+
     def test_a_failure_of_the_api_says_to_try_again_and_that_the_call_may_have_acted(self, broken: Break) -> None:
         for operation in OPERATIONS:
             error = error_of(broken("InternalServerException, acts never"), operation)

@@ -307,14 +307,22 @@ class TestAttemptsThatAreNoted:
 
     def test_a_change_that_succeeded_has_acted(self, wire: Wire) -> None:
         attempts = Attempts()
-        api = Domains(client(), ACCOUNT, attempts, Deadline(290))
-        assert api.find("customers") is None
-        looked = (attempts.can_have_acted, attempts.may_still_act)
 
-        api.create("customers", SETTINGS, TAGS)
+        Domains(client(), ACCOUNT, attempts, Deadline(290)).create("customers", SETTINGS, TAGS)
 
-        assert looked == (False, False), "a look changes nothing"
-        assert (attempts.can_have_acted, attempts.may_still_act) == (True, False)
+        assert attempts.can_have_acted
+        assert not attempts.may_still_act
+
+    @pytest.mark.parametrize("trouble", [None, SERVER_ERROR], ids=["that succeeds", "that fails"])
+    def test_a_look_changes_nothing(self, trouble: Fault | None, wire: Wire) -> None:
+        new_api().create("customers", SETTINGS, TAGS)
+        attempts = Attempts()
+        wire.begin(one_after_the_other(trouble) if trouble else None)
+
+        assert Domains(client(), ACCOUNT, attempts, Deadline(290)).find("customers") is not None
+
+        assert not attempts.can_have_acted
+        assert not attempts.may_still_act
 
     def test_the_last_error_and_the_number_of_throttled_attempts_are_kept(self, wire: Wire) -> None:
         attempts = self.noted(wire, one_after_the_other(*[THROTTLED] * 7))
