@@ -106,7 +106,7 @@ DELETE_FAILED_UNPROTECTED = request("Delete", FAILED, DeletionProtection=False)
 DELETE_MADE_UP = request("Delete", MADE_UP)
 DELETE_MADE_UP_UNPROTECTED = request("Delete", MADE_UP, DeletionProtection=False)
 EXISTS = "Domain customers already exists and "
-NO_CONTENTS, INTEGRATION = "", "an integration"
+INTEGRATION = "an integration"
 
 ROWS = [
     Row("a Create makes an absent domain", CREATE, None, Make, (MADE_NOW,)),
