@@ -134,13 +134,18 @@ def cut_data(data: Path) -> None:
 def cut_model(model: dict[str, Any], operations: tuple[str, ...]) -> dict[str, Any]:
     model = without_documentation(model)
     model["operations"] = {name: model["operations"][name] for name in operations}
+    model["shapes"] = only(model["shapes"], shapes_needed(model["shapes"], model["operations"]))
+    return model
+
+
+def shapes_needed(shapes: dict[str, Any], part: Any) -> set[str]:
+    """The names of the shapes that a part of a model refers to, directly or through other shapes."""
     needed: set[str] = set()
-    found = set(shapes_of(model["operations"]))
+    found = set(shapes_of(part))
     while found:
         needed |= found
-        found = {name for shape in found for name in shapes_of(model["shapes"][shape])} - needed
-    model["shapes"] = only(model["shapes"], needed)
-    return model
+        found = {name for shape in found for name in shapes_of(shapes[shape])} - needed
+    return needed
 
 
 def shapes_of(part: Any) -> Iterator[str]:

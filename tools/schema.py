@@ -26,6 +26,7 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
+from handler.build_artifact import shapes_needed, without_documentation
 from handler.ownership import OWNERSHIP_KEYS
 from handler.properties import NEEDS, OWN_PROPERTIES, most_tags
 from handler.shapes import DECIMAL, INTEGER
@@ -132,24 +133,11 @@ def template_schema(resource: str) -> dict[str, Any]:
 
 def model_of(shapes: Mapping[str, Any], **roots: Shape) -> dict[str, Any]:
     """The roots and all that they are made of, as the model's shapes have them, without the documentation."""
-    found: dict[str, Any] = {}
-
-    def without_documentation(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: without_documentation(item) for key, item in value.items() if key != "documentation"}
-        return value
-
-    def collect(name: str) -> None:
-        if name not in found:
-            found[name] = without_documentation(shapes[name])
-            parts = [*shapes[name].get("members", {}).values()]
-            parts += [shapes[name][part] for part in ("member", "key", "value") if part in shapes[name]]
-            for part in parts:
-                collect(part["shape"])
-
-    for root in roots.values():
-        collect(root.name)
-    return {**{name: root.name for name, root in roots.items()}, "shapes": dict(sorted(found.items()))}
+    names = sorted(shapes_needed(dict(shapes), [{"shape": root.name} for root in roots.values()]))
+    return {
+        **{name: root.name for name, root in roots.items()},
+        "shapes": {name: without_documentation(shapes[name]) for name in names},
+    }
 
 
 def _value(shape: Shape) -> dict[str, Any]:
