@@ -36,11 +36,12 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                               unowned                      nothing with AdoptExisting (it was given back before), else
                                                            refused
     Delete after a failed Create (its physical id says which):
-                              own, made by that Create     deleted; left if it is in use, unless protection is lifted
+                              own, made by that Create     deleted; left if it is in use, unless protection is lifted;
+                                                           refused if nobody can tell
                               taken over                   given back, or let go
                               anything else                nothing
     Delete after a Create that was never answered (CloudFormation made the physical id up):
-                              own, made                    deleted; left if it is in use
+                              own, made                    deleted; left if it is in use; refused if nobody can tell
                               taken over                   given back, or let go
                               anything else                nothing
 
@@ -57,7 +58,7 @@ from handler import ownership, refusals
 from handler.convergence import converge, reclaim
 from handler.event import Event
 from handler.ownership import ADOPTED, FOUND, Claims, Owner, claim_of, owner, read_claims, tags_of
-from handler.plans import Ask, Destroy, Facts, Leave, Make, Plan, Refuse
+from handler.plans import Ask, Destroy, Facts, Leave, Make, Plan, Refuse, Use
 from handler.properties import CLEARED_BY_EMPTY, Desired
 from handler.timeliness import Rollback
 
@@ -127,10 +128,12 @@ def undo(event: Event, facts: Facts, made_by: str | None = None, *, even_in_use:
         return reclaim(facts.live, ownership.give_back(claims))
     if mine.request_id == FOUND or made_by not in (None, mine.request_id):
         return Leave(f"domain {name} was there before")
-    use = "" if even_in_use else _use(facts)
+    use = Use() if even_in_use else _use(facts)
     if isinstance(use, Ask):
         return use
-    return Leave(f"domain {name} is in use, and left alone: it holds {use}") if use else Destroy(name)
+    if use and not use.is_known:
+        return refusals.may_be_in_use(name, use)
+    return Leave(f"domain {name} is in use, and left alone: it holds {use.words}") if use else Destroy(name)
 
 
 def _claim(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:
@@ -171,7 +174,7 @@ def _claim_again(event: Event, claims: Claims, facts: Facts) -> Claims | Ask:
 def _delete_made(event: Event, facts: Facts, protection: bool | None) -> Plan:
     assert facts.live is not None
     name = facts.live["DomainName"]
-    use = _use(facts) if protection else ""
+    use = _use(facts) if protection else Use()
     if isinstance(use, Ask):
         return use
     return refusals.is_protected(event, name, use) if use else Destroy(name)
@@ -201,10 +204,11 @@ def _delete_taken_over(facts: Facts, claims: Claims, protection: bool | None) ->
     return reclaim(facts.live, ownership.give_back(claims))
 
 
-def _use(facts: Facts) -> str | Ask:
-    """What the domain holds, in words, "" if nothing; where Stats is missing nobody knows, so it counts as in use."""
+def _use(facts: Facts) -> Use | Ask:
+    """What the domain is in use for."""
     assert facts.live is not None
     stats = facts.live.get("Stats", {})
     if any(stats.get(count) != 0 for count in _COUNTS):
-        return " and ".join(f"{stats.get(count, 'an unknown number of')} {what}" for count, what in _COUNTS.items())
+        words = " and ".join(f"{stats.get(count, 'an unknown number of')} {what}" for count, what in _COUNTS.items())
+        return Use(words, is_known=all(count in stats for count in _COUNTS))
     return Ask.CONTENTS if facts.contents is None else facts.contents

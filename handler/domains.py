@@ -13,6 +13,7 @@ from handler.attempts import Attempts
 from handler.calls import Calls, connect
 from handler.deadline import Deadline, DeadlineReached
 from handler.errors import ApiError, Call, DomainNotFoundError
+from handler.plans import Use
 from handler.telemetry import logger
 
 __all__ = ["ApiError", "DomainNotFoundError", "Domains", "connect"]
@@ -89,20 +90,20 @@ class Domains:
             raise
         return None
 
-    def contents(self, name: str) -> str:
-        """What DeleteDomain would delete along with the domain and Stats does not count; "" if there is nothing.
+    def contents(self, name: str) -> Use:
+        """What DeleteDomain would delete along with the domain and Stats does not count.
 
-        Where the API does not tell, the text says why: such a domain counts as in use. Raises DomainNotFoundError.
+        Where the API does not tell, the words say why. Raises DomainNotFoundError.
         """
         for operation, what, identity in _CONTENTS:
             try:
                 for item in self._list(operation, name):
-                    return f"the {what} {item.get(identity)}"
+                    return Use(f"the {what} {item.get(identity)}")
             except DomainNotFoundError:
                 raise
             except ApiError as error:
-                return f"possibly {what}s: {error}"
-        return ""
+                return Use(f"possibly {what}s: {error}", is_known=False)
+        return Use()
 
     def create(self, name: str, settings: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
         """Make a domain. Returns it as GetDomain would report it: with Stats, which CreateDomain leaves out."""

@@ -68,11 +68,22 @@ Plan = Make | Change | Destroy | Leave | Refuse | Ask
 
 
 @dataclass(frozen=True)
+class Use:
+    """What a domain is in use for, in words, "" for nothing. Where that can't be known, it counts as in use."""
+
+    words: str = ""
+    is_known: bool = True
+
+    def __bool__(self) -> bool:
+        return bool(self.words)
+
+
+@dataclass(frozen=True)
 class Facts:
     """What is known when the decision is taken; None stands for a question that was not asked."""
 
     live: Live | None
-    contents: str | None = None  # in words, "" if there is nothing
+    contents: Use | None = None  # what is in the domain that Stats does not count
     rollback: Rollback | None = None
 
 

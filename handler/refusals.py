@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from handler.event import Event
 from handler.ownership import LOGICAL_ID, STACK_ID, Claims
-from handler.plans import Refuse
+from handler.plans import Refuse, Use
 
 # System tags of AWS::CustomerProfiles::Domain. They stay after a deletion that retains the domain.
 _NATIVE_STACK_ID = "aws:cloudformation:stack-id"
@@ -50,10 +50,18 @@ def has_no_room(name: str, count: int, most: int) -> Refuse:
     )
 
 
-def is_protected(event: Event, name: str, use: str) -> Refuse:
+def may_be_in_use(name: str, use: Use) -> Refuse:
+    """What a failed event has made can't be removed, since the API does not tell whether it is in use by now."""
+    return Refuse(
+        f"Domain {name} was left behind by an event that failed, and it may be in use by now: it holds {use.words}. It "
+        "was left alone. Make it possible to look into the domain and try again, or delete it yourself."
+    )
+
+
+def is_protected(event: Event, name: str, use: Use) -> Refuse:
     """A Delete meets a domain that is in use, which `use` tells, and that must not be deleted then."""
     return Refuse(
-        f"Domain {name} is protected and in use: it holds {use}. It was left alone. To keep it, do nothing in a "
+        f"Domain {name} is protected and in use: it holds {use.words}. It was left alone. To keep it, do nothing in a "
         f"clean-up or rollback, and retain {event.logical_id} if you delete the stack again. To delete it with all its "
         f"data, run aws customer-profiles delete-domain --domain-name {name}, then delete again."
     )

@@ -17,7 +17,7 @@ from handler import app, decision
 from handler.changes import Changes
 from handler.event import Aftermath, Event, failed_create_id, read
 from handler.ownership import ADOPTED, FOUND, LOGICAL_ID, STACK_ID, Claim, is_ownership_key, read_claims, tags_of
-from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse
+from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse, Use
 from handler.properties import translate, translate_leniently
 from handler.timeliness import Rollback
 from tests.handler import cloudformation
@@ -88,7 +88,7 @@ class Row:
     plan: type[Plan] | Ask
     claims: tuple[Claim, ...] | None = None
     why: str = ""
-    contents: str | None = None
+    contents: Use | None = None
     rollback: Rollback | None = None
 
 
@@ -106,14 +106,15 @@ DELETE_FAILED_UNPROTECTED = request("Delete", FAILED, DeletionProtection=False)
 DELETE_MADE_UP = request("Delete", MADE_UP)
 DELETE_MADE_UP_UNPROTECTED = request("Delete", MADE_UP, DeletionProtection=False)
 EXISTS = "Domain customers already exists and "
-INTEGRATION = "an integration"
+INTEGRATION = Use("an integration")
+DENIED = Use("possibly integrations: ListIntegrations: not allowed", is_known=False)
 
 ROWS = [
     Row("a Create makes an absent domain", CREATE, None, Make, (MADE_NOW,)),
     Row("a Create whose answer was lost finds its own domain", CREATE, live(MADE_NOW), Change, (MADE_NOW,)),
     Row("a Create whose answer was lost finds profiles in it", CREATE, live(MADE_NOW, profiles=1), Change, (MADE_NOW,)),
     Row("a Create that finds an earlier event's domain asks what is in it", CREATE, live(MADE), Ask.CONTENTS),
-    Row("a Create claims an earlier event's empty domain", CREATE, live(MADE), Change, (MADE_NOW,), contents=""),
+    Row("a Create claims an earlier event's empty domain", CREATE, live(MADE), Change, (MADE_NOW,), contents=Use()),
     Row(
         "a Create marks an earlier event's domain with an integration as found",
         CREATE,
@@ -208,7 +209,7 @@ ROWS = [
     Row("an Update makes a domain again that is gone", UPDATE, None, Make, (MADE_NOW,)),
     Row("a rename makes the new domain", RENAME, None, Make, (MADE_NOW,)),
     Row("a rename that comes back asks what is in its domain", RENAME, live(MADE), Ask.CONTENTS),
-    Row("a rename that comes back claims its empty domain", RENAME, live(MADE), Change, (MADE_NOW,), contents=""),
+    Row("a rename that comes back claims its empty domain", RENAME, live(MADE), Change, (MADE_NOW,), contents=Use()),
     Row("a rename that comes back marks its domain as found", RENAME, live(MADE, profiles=7), Change, (FOUND_AGAIN,)),
     Row("a rename whose answer was lost finds what it made", RENAME, live(MADE_NOW, profiles=7), Change, (MADE_NOW,)),
     Row("a rename refuses nobody's domain", RENAME, live(), Refuse, why=EXISTS + "belongs to no stack"),
@@ -238,7 +239,7 @@ ROWS = [
         why="it holds an integration",
         contents=INTEGRATION,
     ),
-    Row("a protected domain with nothing in it", DELETE_PROTECTED, live(MADE), Destroy, contents=""),
+    Row("a protected domain with nothing in it", DELETE_PROTECTED, live(MADE), Destroy, contents=Use()),
     Row(
         "a protected domain without counts counts as in use",
         DELETE_PROTECTED,
@@ -247,7 +248,7 @@ ROWS = [
         why="an unknown number of",
     ),
     Row("a domain found again is asked about", DELETE, live(FOUND_AGAIN), Ask.CONTENTS),
-    Row("a domain found again with nothing in it", DELETE, live(FOUND_AGAIN), Destroy, contents=""),
+    Row("a domain found again with nothing in it", DELETE, live(FOUND_AGAIN), Destroy, contents=Use()),
     Row("a domain found again in use: is it a rollback?", DELETE, live(FOUND_AGAIN, profiles=7), Ask.ROLLBACK),
     *(
         Row(
@@ -340,10 +341,11 @@ ROWS = [
     Row("a Delete refuses it without protection, too", DELETE_UNPROTECTED, live(), Refuse, why="has lost its owner"),
     Row("a Delete refuses what lost one tag", DELETE, live(tags=HALF_MINE), Refuse, why="has lost its ownership tags"),
     Row("a failed Create's domain is asked about", DELETE_FAILED, live(MADE), Ask.CONTENTS),
-    Row("a failed Create's domain is deleted", DELETE_FAILED, live(MADE), Destroy, contents=""),
-    Row("an unsettled Create's domain is deleted", DELETE_UNSETTLED, live(MADE), Destroy, contents=""),
+    Row("a failed Create's domain is deleted", DELETE_FAILED, live(MADE), Destroy, contents=Use()),
+    Row("an unsettled Create's domain is deleted", DELETE_UNSETTLED, live(MADE), Destroy, contents=Use()),
     Row("a failed Create's domain with profiles stays", DELETE_FAILED, live(MADE, profiles=7), Leave, why="7 profiles"),
     Row("a failed Create's domain with an integration stays", DELETE_FAILED, live(MADE), Leave, contents=INTEGRATION),
+    Row("a failed Create's domain, and nobody can tell", DELETE_FAILED, live(MADE), Refuse, contents=DENIED),
     Row("a failed Create's domain with protection lifted", DELETE_FAILED_UNPROTECTED, live(MADE, profiles=7), Destroy),
     Row("a failed Create leaves what a later one has made", DELETE_FAILED, live(MADE_NOW), Leave),
     Row("a failed Create leaves what was found again", DELETE_FAILED, live(FOUND_AGAIN), Leave),
@@ -373,10 +375,18 @@ ROWS = [
     Row("a failed Create leaves nobody's domain", DELETE_FAILED, live(), Leave),
     Row("a failed Create left nothing", DELETE_FAILED, None, Leave),
     Row("an unanswered Create's domain is asked about", DELETE_MADE_UP, live(MADE), Ask.CONTENTS),
-    Row("an unanswered Create's domain is deleted", DELETE_MADE_UP, live(MADE), Destroy, contents=""),
+    Row("an unanswered Create's domain is deleted", DELETE_MADE_UP, live(MADE), Destroy, contents=Use()),
     Row("an unanswered Create's domain with profiles stays", DELETE_MADE_UP, live(MADE, profiles=7), Leave),
     Row("with protection lifted, too", DELETE_MADE_UP_UNPROTECTED, live(MADE, objects=7), Leave),
-    Row("an unanswered Create's domain without counts stays", DELETE_MADE_UP, live(MADE) | {"Stats": {}}, Leave),
+    Row("an unanswered Create's domain without counts stays", DELETE_MADE_UP, live(MADE) | {"Stats": {}}, Refuse),
+    Row(
+        "an unanswered Create's domain stays where nobody can tell what is in it",
+        DELETE_MADE_UP,
+        live(MADE),
+        Refuse,
+        why="ListIntegrations: not allowed",
+        contents=DENIED,
+    ),
     Row("an unanswered Create gives back what it took over", DELETE_MADE_UP, live(TAKEN_OVER), Change, ()),
     Row("an unanswered Create leaves what it only found", DELETE_MADE_UP, live(FOUND_AGAIN), Leave),
     Row("an unanswered Create leaves what is lent", DELETE_MADE_UP, live(SIBLINGS_ON_LOAN, MADE), Leave),
@@ -415,12 +425,13 @@ def test_what_happens_on_each_event(row: Row) -> None:
 
 
 UNDONE = [
-    ("its own, made and empty", live(MADE), "", Destroy),
+    ("its own, made and empty", live(MADE), Use(), Destroy),
     ("its own, made, with profiles", live(MADE, profiles=1), None, Leave),
     ("its own, made, with objects", live(MADE, objects=1), None, Leave),
-    ("its own, made, with an object type", live(MADE), "an object type", Leave),
-    ("its own, made, without counts", live(MADE) | {"Stats": {}}, None, Leave),
-    ("its own, found again", live(FOUND_AGAIN), "", Leave),
+    ("its own, made, with an object type", live(MADE), Use("an object type"), Leave),
+    ("its own, made, without counts", live(MADE) | {"Stats": {}}, None, Refuse),
+    ("its own, made, and nobody can tell what is in it", live(MADE), DENIED, Refuse),
+    ("its own, found again", live(FOUND_AGAIN), Use(), Leave),
     ("taken over from another", live(TAKEN_OVER, THEIRS), None, Change),
     ("taken over from nobody", live(TAKEN_OVER), None, Change),
     ("taken over and lent on", live(THEIRS_ON_LOAN, TAKEN_OVER), None, Change),
@@ -434,7 +445,7 @@ UNDONE = [
 @pytest.mark.parametrize(
     ("there", "contents", "plan"), [row[1:] for row in UNDONE], ids=[f"the domain is {row[0]}" for row in UNDONE]
 )
-def test_a_rollback_undoes_only_what_the_replacement_did(there: Any, contents: str | None, plan: type[Plan]) -> None:
+def test_a_rollback_undoes_only_what_the_replacement_did(there: Any, contents: Use | None, plan: type[Plan]) -> None:
     event = request("Update", "clients", "customers", DomainName="clients")
     assert event.replacement_to_undo("clients", "customers") == "customers"
     assert type(decision.undo(event, Facts(there, contents))) is plan
@@ -446,7 +457,7 @@ def test_a_rollback_undoes_only_what_the_replacement_did(there: Any, contents: s
     ids=["made by it", "made by an earlier event", "taken over", "absent"],
 )
 def test_an_event_that_is_no_longer_wanted_undoes_its_own_work_only(there: Any, plan: type[Plan]) -> None:
-    assert type(decision.undo(CREATE, Facts(there, contents=""), made_by=THIS)) is plan
+    assert type(decision.undo(CREATE, Facts(there, contents=Use()), made_by=THIS)) is plan
 
 
 def test_a_domain_is_created_with_everything_that_the_template_says_and_with_its_owner() -> None:

@@ -245,7 +245,7 @@ class TestContents:
         return live_domains()["customers"]
 
     def test_an_empty_domain_has_none(self, live: Domain, api: Domains, wire: Wire) -> None:
-        assert api.contents("customers") == ""
+        assert api.contents("customers").words == ""
         assert wire.attempts == ["ListIntegrations", "ListProfileObjectTypes", "ListDomainObjectTypes"]
 
     def test_the_hidden_integration_with_a_connect_instance_is_found(
@@ -254,18 +254,18 @@ class TestContents:
         instance = "arn:aws:connect:eu-central-1:123456789012:instance/1"
         live.put_integration(instance, hidden=True, ObjectTypeName="CTR")
 
-        assert api.contents("customers") == f"the integration {instance}"
+        assert api.contents("customers").words == f"the integration {instance}"
         assert wire.attempts == ["ListIntegrations"], "it stops at the first one"
 
     def test_a_profile_object_type_is_found(self, live: Domain, api: Domains) -> None:
         live.put_object_type("orders")
 
-        assert api.contents("customers") == "the profile object type orders"
+        assert api.contents("customers").words == "the profile object type orders"
 
     def test_a_domain_object_type_is_found(self, live: Domain, api: Domains) -> None:
         live.put_domain_object_type("stores")
 
-        assert api.contents("customers") == "the domain object type stores"
+        assert api.contents("customers").words == "the domain object type stores"
 
     def test_one_on_a_later_page_is_found(self, live: Domain, api: Domains, wire: Wire) -> None:
         """The API may filter a page after it has cut it."""
@@ -277,7 +277,7 @@ class TestContents:
         pages = [page(b'{"Items": [], "NextToken": "2"}'), page(b'{"Items": [{"Uri": "its uri"}]}')]
         wire.begin(lambda attempt, operation: pages[attempt])
 
-        assert api.contents("customers") == "the integration its uri"
+        assert api.contents("customers").words == "the integration its uri"
 
     def test_a_missing_permission_is_believed_at_once_and_named(
         self, live: Domain, api: Domains, wire: Wire, clock: Clock
@@ -285,7 +285,7 @@ class TestContents:
         denied = FAULTS["AccessDeniedException, acts never"]
         wire.begin(lambda attempt, operation: denied if operation == "ListProfileObjectTypes" else None)
 
-        contents = api.contents("customers")
+        contents = api.contents("customers").words
 
         assert contents.startswith("possibly profile object types: ")
         assert f"Allow the function's role profile:ListProfileObjectTypes on {ARN}" in contents
@@ -297,7 +297,7 @@ class TestContents:
     ) -> None:
         wire.begin(lambda attempt, operation: FAULTS[f"{name}, acts never"])
 
-        assert api.contents("customers").startswith("possibly integrations: ListIntegrations of domain customers: ")
+        assert api.contents("customers").words.startswith("possibly integrations: ListIntegrations of domain customers: ")
 
     def test_a_domain_that_is_gone_in_the_meantime_is_an_error_of_its_own(self, api: Domains) -> None:
         with pytest.raises(DomainNotFoundError):
