@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -36,6 +37,9 @@ def pytest_configure(config: pytest.Config) -> None:
     isolation = ExitStack()
     isolation.enter_context(aws_out_of_reach())
     config.add_cleanup(isolation.close)
+    # A shell's background job ignores Ctrl-C, and so would the processes that tests start and end with it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
