@@ -26,7 +26,7 @@ HARMFUL = {
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def small_project(tmp_path: Path) -> Path:
     """A project with this one's Makefile, whose environment has one package, and an index that has only that one."""
     shutil.copy(PROJECT / "Makefile", tmp_path)
     for folder in ("handler", "requirements", "index"):
@@ -44,47 +44,47 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def make(project: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def make(small_project: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Make the environment, with these environment variables and none of pip's own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_", "MAKE"))}
     command = ["make", "--silent", ".venv/little/.complete", f"PYTHON={sys.executable}"]
-    return subprocess.run(command, cwd=project, env={**kept, **variables}, capture_output=True, text=True)
+    return subprocess.run(command, cwd=small_project, env={**kept, **variables}, capture_output=True, text=True)
 
 
-def has_the_package(project: Path) -> bool:
+def has_the_package(small_project: Path) -> bool:
     code = "import little, sys; sys.exit(not little.__file__.startswith(sys.prefix))"
-    return subprocess.run([project / ".venv/little/bin/python", "-c", code]).returncode == 0
+    return subprocess.run([small_project / ".venv/little/bin/python", "-c", code]).returncode == 0
 
 
-def test_harmful_environment_variables_of_pip_have_no_effect_and_the_index_is_the_users(project: Path) -> None:
+def test_harmful_environment_variables_of_pip_have_no_effect_and_the_index_is_the_users(small_project: Path) -> None:
     harmful = {"PIP_" + name.upper().replace("-", "_"): value for name, value in HARMFUL.items()}
 
-    done = make(project, **harmful, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(project / "index"))
+    done = make(small_project, **harmful, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(small_project / "index"))
 
     assert done.returncode == 0, done.stderr
-    assert has_the_package(project)
-    assert not (project / "elsewhere").exists()
+    assert has_the_package(small_project)
+    assert not (small_project / "elsewhere").exists()
 
 
-def test_a_harmful_pip_conf_has_no_effect_and_its_index_is_used(project: Path) -> None:
-    settings = {**HARMFUL, "no-index": "1", "find-links": str(project / "index")}
-    (project / "pip.conf").write_text("\n".join(["[install]", *(f"{k} = {v}" for k, v in settings.items())]))
+def test_a_harmful_pip_conf_has_no_effect_and_its_index_is_used(small_project: Path) -> None:
+    settings = {**HARMFUL, "no-index": "1", "find-links": str(small_project / "index")}
+    (small_project / "pip.conf").write_text("\n".join(["[install]", *(f"{k} = {v}" for k, v in settings.items())]))
 
-    done = make(project, PIP_CONFIG_FILE=str(project / "pip.conf"))
+    done = make(small_project, PIP_CONFIG_FILE=str(small_project / "pip.conf"))
 
     assert done.returncode == 0, done.stderr
-    assert has_the_package(project)
+    assert has_the_package(small_project)
 
 
-def test_an_environment_that_lacks_a_package_is_not_marked_as_complete(project: Path) -> None:
+def test_an_environment_that_lacks_a_package_is_not_marked_as_complete(small_project: Path) -> None:
     # An installer that reports success and has installed nothing.
-    shutil.copy(PROJECT / "handler/package_index.py", project / "handler/checks.py")
-    (project / "handler/package_index.py").write_text(
+    shutil.copy(PROJECT / "handler/package_index.py", small_project / "handler/checks.py")
+    (small_project / "handler/package_index.py").write_text(
         "import checks, sys\nsys.exit(checks.main(sys.argv[1:]) if sys.argv[1] == '--check' else 0)\n"
     )
 
-    done = make(project)
+    done = make(small_project)
 
     assert done.returncode != 0
     assert "lacks little==1.0" in done.stderr
-    assert not (project / ".venv/little/.complete").exists()
+    assert not (small_project / ".venv/little/.complete").exists()
