@@ -67,7 +67,7 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
         is_leftover = timeliness.has_never_succeeded(event, late.listed, desired.name)
         raise RefusedError(work.withdrawn(late.why) if is_leftover else f"{late.why}. Nothing was changed")
 
-    undo_failed = _undo_replacement(event, domains, event.replacement_to_undo(desired.name, old.name))
+    undo_failed = _undo_replacement(event, domains, old, event.replacement_to_undo(desired.name, old.name))
     # Without a physical id there is no domain yet, most likely. If there is, CreateDomain says so: one call less.
     live = work.look() if event.is_for(desired.name) else None
     if live is None and event.is_for(desired.name):
@@ -92,27 +92,28 @@ def delete(event: Event, invocation: Invocation) -> Outcome:
     known = event.physical_id if is_domain_name(event.physical_id, domains.shape) else ""
     if late := _late(event, timeliness.is_late_to_start):
         raise RefusedError(f"{late.why}. Domain {known or asked.name} was left alone")
-    name, live = asked.name, None
+    protection, adopts = asked.deletion_protection, asked.adopt_existing
+    work, live = Work(event, domains, known or asked.name), None
     for name in filter(None, dict.fromkeys((known, asked.name))):
-        live = domains.find(name)
+        work = Work(event, domains, name)
+        live = work.look()
         if live is not None:
             break
-    if live is None and event.is_unsettled and asked.name:
-        live = domains.find_late(asked.name)
-    protection, adopts = asked.deletion_protection, asked.adopt_existing
-    Work(event, domains, name).settle(
-        lambda facts: decision.delete(event, facts, protection=protection, adopts=adopts), live
-    )
+    if event.is_unsettled and work.name and not (live and work.has_claim_to(live)):
+        live = work.look_late()
+    work.settle(lambda facts: decision.delete(event, facts, protection=protection, adopts=adopts), live)
     return Outcome(event.physical_id)
 
 
-def _undo_replacement(event: Event, domains: Domains, name: str) -> ApiError | RefusedError | None:
+def _undo_replacement(event: Event, domains: Domains, old: Desired, name: str) -> ApiError | RefusedError | None:
     """Undo a replacement that failed, if the event rolls one back. Returns the error: the rest does not wait for it."""
     if not name:
         return None
     work = Work(event, domains, name)
     try:
-        live = work.look() or domains.find_late(name)
+        live = work.look()
+        if live is None or (old.adopt_existing and not work.has_claim_to(live)):
+            live = work.look_late()
         work.settle(lambda facts: decision.undo(event, facts), live)
     except (ApiError, RefusedError) as error:
         return error

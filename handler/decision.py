@@ -142,8 +142,12 @@ def _claim(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Clai
     whose = owner(claims, event)
     if whose is Owner.OWN:
         return claims if is_known else _claim_again(event, claims, facts)
+    assert facts.live is not None
+    tags = facts.live.get("Tags", {})
     if whose is Owner.UNOWNED and is_known:
-        return ownership.hold_as(claims, claim_of(event, ADOPTED if desired.adopt_existing else FOUND))
+        # Somebody removed the holder's tags, but perhaps not those of the claims behind it.
+        behind = read_claims(tags, first=1)
+        return ownership.take_over(behind, event) if desired.adopt_existing else (claim_of(event, FOUND),)
     if whose is Owner.LENT and not event.is_create:
         if ownership.is_lent_within_stack(claims, event):
             return ownership.take_over(claims, event)
@@ -153,8 +157,7 @@ def _claim(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Clai
         return refusals.has_moved_on(name, claims)
     if desired.adopt_existing:
         return ownership.take_over(claims, event)
-    assert facts.live is not None
-    return refusals.already_exists(name, claims, facts.live.get("Tags", {}))
+    return refusals.already_exists(name, claims, tags)
 
 
 def _claim_again(event: Event, claims: Claims, facts: Facts) -> Claims | Ask:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from botocore.client import BaseClient
@@ -74,21 +74,23 @@ class Domains:
         except DomainNotFoundError:
             return None
 
-    def find_late(self, name: str) -> dict[str, Any] | None:
-        """The live domain, looked for several times: a CreateDomain that got no response may still come through.
+    def find_late(self, name: str, is_it: Callable[[Mapping[str, Any]], bool] = bool) -> dict[str, Any] | None:
+        """The live domain, looked for several times: a call that got no response may still come through.
 
-        It waits for at most 15 s, and only as long as there is time left for an answer.
+        Returns it as soon as there is one and `is_it` is true of it, else as it is at last. It waits for at most 15 s,
+        and only as long as there is time left for an answer.
         """
+        live = None
         try:
             for pause in itertools.takewhile(self._calls.retries.has_time, _LATE_PAUSES):
                 time.sleep(pause)
                 live = self.find(name)
-                if live is not None:
-                    return live
+                if live is not None and is_it(live):
+                    break
         except DeadlineReached as reached:
             reached.waiting_for = f"domain {name}, which may still come into being"
             raise
-        return None
+        return live
 
     def contents(self, name: str) -> Use:
         """What DeleteDomain would delete along with the domain and Stats does not count.

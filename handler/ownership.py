@@ -90,18 +90,15 @@ def is_ownership_key(key: str) -> bool:
     return _OWNERSHIP_KEY.fullmatch(key) is not None
 
 
-def read_claims(tags: Mapping[str, str]) -> Claims:
-    """The claims in a domain's tags, the holder's first."""
+def read_claims(tags: Mapping[str, str], first: int = 0) -> Claims:
+    """The claims in a domain's tags, the holder's first; with `first=1` those behind the holder's."""
     claims: list[Claim] = []
-    for index in itertools.count():
+    for index in itertools.count(first):
         stack_id, logical_id, request_id = (tags.get(key, "") for key in _keys(index))
         if not stack_id and not logical_id:
             break
         # Without a request-id nobody can tell any more which event made the domain.
-        claim = Claim(stack_id, logical_id, request_id or FOUND)
-        claims.append(claim)
-        if not claim.is_adopted:
-            break
+        claims.append(Claim(stack_id, logical_id, request_id or FOUND))
     return _merged(claims)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from handler.deadline import DeadlineReached
 from handler.domains import ApiError, DomainNotFoundError, Domains
 from handler.event import Event
 from handler.ownership import has_claim
-from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse, RefusedError
+from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse, RefusedError, Use
 from handler.telemetry import logger
 
 Live = dict[str, Any]
@@ -59,16 +59,24 @@ class Work:
             return f"{why}. {self._restored()}"
         self._settle(lambda facts: decision.undo(self.event, facts, made_by=self.event.request_id), self.look())
         live = self.look()
-        if live is not None and has_claim(live.get("Tags", {}), self.event):
+        if live is not None and self.has_claim_to(live):
             return f"{why}. Domain {self.name} was left alone: it is in use, or was there before"
         return f"{why}. What this {self.event.request_type} had made or claimed was undone"
 
     def look(self) -> Live | None:
         """The live domain."""
         live = self.domains.find(self.name)
-        if live is not None and has_claim(live.get("Tags", {}), self.event):
+        if live is not None and self.has_claim_to(live):
             self.domains.attempts.note_own_domain()
         return live
+
+    def look_late(self) -> Live | None:
+        """The live domain, once the resource has a claim to it: a call that got no response may still come through."""
+        return self.domains.find_late(self.name, self.has_claim_to)
+
+    def has_claim_to(self, live: Mapping[str, Any]) -> bool:
+        """Whether the resource has a claim to the domain, as the holder or further down."""
+        return has_claim(live.get("Tags", {}), self.event)
 
     def _settle(self, decide: Decide, live: Live | None) -> Live:
         plan = self._plan(decide, live)
@@ -99,8 +107,9 @@ class Work:
                         facts = replace(facts, contents=self.domains.contents(self.name))
                     case Ask.ROLLBACK:
                         facts = replace(facts, rollback=stack.rollback(self.event))
-            except DomainNotFoundError:
-                facts = Facts(None)  # somebody has deleted it since it was looked at
+            except DomainNotFoundError as error:  # deleted since it was looked at; GetDomain has the last word
+                found = self.look()
+                facts = Facts(found, contents=Use(str(error), is_known=False) if found else None)
         return plan
 
     def _carry_out(self, plan: Plan, live: Live | None) -> Live:

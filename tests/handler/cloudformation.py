@@ -1,7 +1,7 @@
-"""CloudFormation, as the function meets it: the events, the mailbox for the answers, and what follows from an answer.
+"""CloudFormation, as the function meets it: the events, the mailbox for the answers, and what an answer must be.
 
-What it does and in which order is from AWS's "Custom resource request objects" and "Custom resource response objects",
-and from watching ministack's engine, a stack's whole life on which is tested in tests/end_to_end.
+The events' fields are from AWS's "Custom resource request objects" and "Custom resource response objects". stacks.py
+has what CloudFormation sends and in which order.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import importlib.util
 import itertools
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType
 from typing import Any
@@ -25,6 +26,8 @@ from tests.handler.faults import REGION, Clock, Died
 
 ACCOUNT = DEFAULT_ACCOUNT_ID
 MOST_BYTES = 4096
+
+Answer = dict[str, Any]
 
 _numbers = itertools.count(1)
 
@@ -126,12 +129,13 @@ class Put:
 class Mailbox:
     """The server behind the ResponseURLs. It takes every answer, but for the statuses that `first` has for it.
 
-    A status of 0 breaks the connection without an answer.
+    A status of 0 breaks the connection without an answer. `refuses` says how often it refuses answers to one URL.
     """
 
     def __init__(self) -> None:
         self.puts: list[Put] = []
         self.first: list[int] = []
+        self.refuses: dict[str, int] = {}
         box = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -139,7 +143,7 @@ class Mailbox:
             disable_nagle_algorithm = True
 
             def do_PUT(self) -> None:
-                status = box.first.pop(0) if box.first else 200
+                status = box.status_for(self.path)
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 box.puts.append(Put(self.path, dict(self.headers), body, status))
                 if not status:
@@ -157,10 +161,20 @@ class Mailbox:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
-    def url(self, secret: str = "its-signature") -> str:
-        """Another pre-signed URL each time."""
+    def url(self, secret: str = "its-signature", *, sent_at: float | None = None) -> str:
+        """Another pre-signed URL each time; `sent_at`, in seconds since 1970, is when it was signed."""
         host, port = self._server.server_address[:2]
-        return f"http://{host!s}:{port}/answers/{next(_numbers)}?X-Amz-Signature={secret}"
+        # AWS's form has whole seconds, the fraction cut off.
+        date = "" if sent_at is None else f"X-Amz-Date={datetime.fromtimestamp(sent_at, UTC):%Y%m%dT%H%M%SZ}&"
+        return f"http://{host!s}:{port}/answers/{next(_numbers)}?{date}X-Amz-Expires=7200&X-Amz-Signature={secret}"
+
+    def status_for(self, path: str) -> int:
+        """The status of the next answer to the URL with that path."""
+        refused = next((url for url, times in self.refuses.items() if times and url.endswith(path)), None)
+        if refused is not None:
+            self.refuses[refused] -= 1
+            return 403
+        return self.first.pop(0) if self.first else 200
 
     def taken(self, request_id: str | None = None) -> list[dict[str, Any]]:
         """The answers that were taken, to that request or at all, the earliest first."""
@@ -249,142 +263,3 @@ def assert_answered_as_promised(sent: Mapping[str, Any], delivery: Delivery) -> 
     else:
         assert answer["Status"] == "SUCCESS"
         assert physical_id == (sent["PhysicalResourceId"] if sent["RequestType"] == "Delete" else asked)
-
-
-# What happens to one event on its way: it is given a RequestId and a ResponseURL, is delivered, possibly more than
-# once, and the answer that CloudFormation got is returned, None if it waited in vain.
-Send = Callable[[dict[str, Any]], "dict[str, Any] | None"]
-
-# How CloudFormation undoes a replacement that succeeded in an update that failed. AWS documents neither; ministack
-# deletes the new one.
-UPDATES_BACK = "an Update back, then the Delete of the new one"
-DELETES_THE_NEW = "only the Delete of the new one"
-
-
-@dataclass
-class Resource:
-    """What CloudFormation knows of a resource whose Create succeeded."""
-
-    physical_id: str
-    properties: dict[str, Any]
-
-
-@dataclass
-class Stack:
-    """One stack: what CloudFormation sends for it, and what it makes of the answers."""
-
-    arn: str
-    send: Send
-    resources: dict[str, Resource] = field(default_factory=dict)
-    # Deletes that failed, which CloudFormation or the user tries again: logical id, physical id, properties.
-    undeleted: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
-    # Rollbacks that failed (UPDATE_ROLLBACK_FAILED): the Update that has to be sent again, by its logical id.
-    unrolled: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def create(self, logical_id: str, properties: dict[str, Any], *, fails_elsewhere: bool = False) -> bool:
-        """Add a resource; True if it is there at the end."""
-        answer = self._send("Create", logical_id, properties)
-        if answer is not None and answer["Status"] == "SUCCESS" and not fails_elsewhere:
-            self.resources[logical_id] = Resource(answer["PhysicalResourceId"], properties)
-            return True
-        # No answer: CloudFormation makes a physical id up, of the stack's name, the logical id and random characters.
-        made_up = f"{self.arn.split('/')[1]}-{logical_id}-{new_request_id()[-12:]}"
-        self._delete(logical_id, answer["PhysicalResourceId"] if answer else made_up, properties)
-        return False
-
-    def update(
-        self,
-        logical_id: str,
-        properties: dict[str, Any],
-        *,
-        fails_elsewhere: str | None = None,
-        retains_replaced: bool = False,
-    ) -> bool:
-        """Change a resource's properties; True if it has them at the end."""
-        resource = self.resources[logical_id]
-        if properties == resource.properties:
-            return True  # CloudFormation sends nothing
-        old_id, old = resource.physical_id, resource.properties
-        answer = self._send("Update", logical_id, properties, old, old_id)
-        if answer is None or answer["Status"] == "FAILED":
-            self._roll_back(logical_id, old, properties, old_id)
-            return False
-        new_id = answer["PhysicalResourceId"]
-        if fails_elsewhere is None:
-            self.resources[logical_id] = Resource(new_id, properties)
-            if new_id != old_id and not retains_replaced:
-                self._delete(logical_id, old_id, old)
-            return True
-        if new_id != old_id and fails_elsewhere == DELETES_THE_NEW:
-            self._delete(logical_id, new_id, properties)
-        else:
-            self._roll_back(logical_id, old, properties, new_id)
-        return False
-
-    def _roll_back(self, logical_id: str, old: dict[str, Any], refused: dict[str, Any], physical_id: str) -> None:
-        answer = self._send("Update", logical_id, old, refused, physical_id)
-        if answer is None or answer["Status"] == "FAILED":
-            self.unrolled[logical_id] = {"old": old, "refused": refused, "physical_id": physical_id}
-            return
-        self.unrolled.pop(logical_id, None)
-        self.resources[logical_id] = Resource(answer["PhysicalResourceId"], old)
-        if physical_id != answer["PhysicalResourceId"]:
-            self._delete(logical_id, physical_id, refused)
-
-    def continue_rollback(self, logical_id: str) -> None:
-        """What a user does after UPDATE_ROLLBACK_FAILED."""
-        self._roll_back(logical_id, **self.unrolled[logical_id])
-
-    def skip_rollback(self, logical_id: str) -> None:
-        """The other thing to do then: the resource is left as it is, whatever that is."""
-        left = self.unrolled.pop(logical_id)
-        if left["physical_id"] != self.resources[logical_id].physical_id:
-            self._delete(logical_id, left["physical_id"], left["refused"])
-
-    def remove(self, logical_id: str, *, retains: bool = False) -> None:
-        """Take a resource out of the template."""
-        resource = self.resources.pop(logical_id)
-        if not retains:
-            self._delete(logical_id, resource.physical_id, resource.properties)
-
-    def delete_again(self) -> None:
-        """Try the Deletes again that failed."""
-        undeleted, self.undeleted = self.undeleted, []
-        for logical_id, physical_id, properties in undeleted:
-            self._delete(logical_id, physical_id, properties)
-
-    def _delete(self, logical_id: str, physical_id: str, properties: dict[str, Any]) -> None:
-        answer = self._send("Delete", logical_id, properties, physical_id=physical_id)
-        if answer is None or answer["Status"] == "FAILED":
-            self.undeleted.append((logical_id, physical_id, properties))
-
-    def _send(
-        self,
-        request_type: str,
-        logical_id: str,
-        properties: dict[str, Any],
-        old: dict[str, Any] | None = None,
-        physical_id: str | None = None,
-    ) -> dict[str, Any] | None:
-        return self.send(
-            event(
-                request_type,
-                properties,
-                old,
-                physical_id=physical_id,
-                stack_id=self.arn,
-                logical_id=logical_id,
-            )
-        )
-
-    def knows(self, logical_id: str, name: str) -> bool:
-        """Whether the stack, or the user by way of an event of the stack that failed, knows of the domain."""
-        if logical_id in self.resources and self.resources[logical_id].physical_id == name:
-            return True
-        left = self.unrolled.get(logical_id, {})
-        names = [properties.get("DomainName") for key, properties in left.items() if key != "physical_id"]
-        names += [properties.get("DomainName") for owner, _, properties in self.undeleted if owner == logical_id]
-        return name in names
-
-    def __iter__(self) -> Iterator[tuple[str, Resource]]:
-        return iter(list(self.resources.items()))

@@ -11,6 +11,8 @@ import enum
 import functools
 import json
 import os
+import re
+import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +28,7 @@ from botocore.model import ServiceModel
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 
-from handler import answer, calls, deadline, domains, retries
+from handler import domains, retries
 from handler.deadline import DeadlineReached
 from local.customerprofiles.models import Domain, customerprofiles_backends
 
@@ -41,6 +43,9 @@ ENVIRONMENT = {
 }
 
 
+_START = 1_764_000_000  # a moment in November 2025, in seconds since 1970
+
+
 class Clock:
     """Time that passes only when somebody sleeps; takes the place of the module `time`."""
 
@@ -48,15 +53,20 @@ class Clock:
         self.now = 1_000.0
         self.pauses: list[float] = []
         self.on_sleep: list[Callable[[], None]] = []
+        self.module = types.SimpleNamespace(sleep=self.sleep, monotonic=self.monotonic, time=self.time)
 
     def stop_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Become the time of everything that pauses: retries, the looks for a late domain, the answer."""
-        time = types.SimpleNamespace(sleep=self.sleep, monotonic=self.monotonic)
-        for module in (calls, deadline, domains, answer):
-            monkeypatch.setattr(module, "time", time)
+        """Become the time of everything that pauses or tells an age: botocore's attempts, and the whole handler."""
+        for name, module in list(sys.modules.items()):
+            if name == "botocore.endpoint" or (name.startswith("handler.") and hasattr(module, "time")):
+                monkeypatch.setattr(module, "time", self.module)
 
     def monotonic(self) -> float:
         return self.now
+
+    def time(self) -> float:
+        """Seconds since 1970, in agreement with `now`."""
+        return _START + self.now
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -77,7 +87,7 @@ class Acts(enum.Enum):
     LATE = "late"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fault:
     """One way in which a call goes wrong: what its caller gets to see, and what the API does."""
 
@@ -85,8 +95,17 @@ class Fault:
     acts: Acts
     reply: Callable[[AWSPreparedRequest], AWSResponse] = field(compare=False)
     late_by: float = 0.0
+    status: int = 0  # of an answer in the API's own words
 
-    def __str__(self) -> str:
+    @property
+    def is_answer(self) -> bool:
+        return self.status > 0
+
+    @property
+    def is_server_error(self) -> bool:
+        return self.status >= 500
+
+    def __repr__(self) -> str:
         return f"{self.name}, acts {self.acts.value}"
 
 
@@ -104,6 +123,11 @@ class Call:
     domain: Domain | None
     tags_before: Mapping[str, str]
     has_data_before: bool
+    is_in_use_before: bool = False
+
+    @property
+    def is_change(self) -> bool:
+        return not self.operation.startswith(("Get", "List"))
 
 
 def live_domains() -> dict[str, Domain]:
@@ -114,6 +138,11 @@ def live_domains() -> dict[str, Domain]:
 
 def has_data(domain: Domain) -> bool:
     return bool(domain.profile_count or domain.object_count)
+
+
+def is_in_use(domain: Domain) -> bool:
+    """Whether DeleteDomain would take anything along."""
+    return has_data(domain) or bool(domain.integrations or domain.object_types or domain.domain_object_types)
 
 
 @functools.cache
@@ -146,6 +175,7 @@ class Wire:
         self.acted: list[Call] = []
         self.trouble: Trouble = no_trouble
         self.on_attempt: Callable[[int, str], None] = lambda attempt, operation: None
+        self.on_reply: Callable[[int, str], None] = lambda attempt, operation: None
         self.on_act: Callable[[Call], None] = lambda call: None
         self._late: list[tuple[float, Callable[[], None]]] = []
 
@@ -164,7 +194,7 @@ class Wire:
     @property
     def changes(self) -> list[str]:
         """The operations that reached the API and could change something."""
-        return [call.operation for call in self.acted if call.operation != "GetDomain"]
+        return [call.operation for call in self.acted if call.is_change]
 
     def come_through(self, *, at_last: bool = False) -> None:
         """Let the API carry out the calls whose time has come, or all that are still on their way."""
@@ -181,7 +211,9 @@ class Wire:
         self.come_through()
         fault = self.trouble(attempt, operation)
         if fault is None:
-            return self._act(operation, request, self.on_act)
+            response = self._act(operation, request, self.on_act)
+            self.on_reply(attempt, operation)
+            return response
         if fault.acts is Acts.FIRST:
             self._act(operation, request, self.on_act)
         elif fault.acts is Acts.LATE:
@@ -202,6 +234,7 @@ class Wire:
             domain,
             dict(domain.tags) if domain else {},
             domain is not None and has_data(domain),
+            domain is not None and is_in_use(domain),
         )
         response = botocore_stubber(event_name=operation, request=request)
         assert response is not None, "nothing goes to a real network"
@@ -212,7 +245,8 @@ class Wire:
 
 
 def _domain_name(request: AWSPreparedRequest) -> str:
-    return unquote(urlsplit(request.url).path).rpartition("/")[2]
+    found = re.search("domains/([^/]+)", unquote(urlsplit(request.url).path))
+    return found[1] if found else ""
 
 
 def no_trouble(attempt: int, operation: str) -> Fault | None:
@@ -276,9 +310,9 @@ def faults_of_the_api(model: ServiceModel) -> list[Fault]:
     errors = {error.name: error for operation in OPERATIONS for error in model.operation_model(operation).error_shapes}
     for name, error in sorted(errors.items()):
         status = error.metadata["error"]["httpStatusCode"]
-        faults.append(Fault(name, Acts.NEVER, _api_error(name, status)))
+        faults.append(Fault(name, Acts.NEVER, _api_error(name, status), status=status))
         if status >= 500:
-            faults.append(Fault(name, Acts.FIRST, _api_error(name, status)))
+            faults.append(Fault(name, Acts.FIRST, _api_error(name, status), status=status))
     return faults
 
 

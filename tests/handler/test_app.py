@@ -16,19 +16,17 @@ from local.customerprofiles.models import Domain
 from tests.handler import faults, promises
 from tests.handler.cloudformation import (
     ACCOUNT,
-    DELETES_THE_NEW,
     STACK,
-    UPDATES_BACK,
     Delivery,
     Function,
     Mailbox,
-    Stack,
     another_environment,
     event,
     stack_arn,
 )
 from tests.handler.faults import REGION, Acts, Wire, live_domains
 from tests.handler.promises import LOGICAL_ID, REQUEST_ID, STACK_ID
+from tests.handler.stacks import DELETES_THE_NEW, UPDATES_BACK, Stack
 
 OLD = {"DomainName": "customers", "DefaultExpirationDays": 30}
 RENAMED = OLD | {"DomainName": "clients"}

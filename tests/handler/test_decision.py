@@ -181,6 +181,13 @@ ROWS = [
     Row("an Update claims a domain that lost its tags", UPDATE, live(), Change, (FOUND_AGAIN,)),
     Row("an Update claims a domain that lost one tag", UPDATE, live(tags=HALF_MINE), Change, (FOUND_AGAIN,)),
     Row("an adopting Update claims it as taken over", UPDATE_ADOPTING, live(), Change, (TAKEN_OVER,)),
+    Row(
+        "an adopting Update keeps the claims behind the holder's tags that somebody removed",
+        UPDATE_ADOPTING,
+        live(tags={key: value for key, value in tags_of((TAKEN_OVER, THEIRS)).items() if key.endswith(".1")}),
+        Change,
+        (TAKEN_OVER, THEIRS),
+    ),
     Row("an Update refuses what another stack took over", UPDATE, live(THEIRS), Refuse, why="now belongs to Domain"),
     Row("an adopting Update refuses it, too", UPDATE_ADOPTING, live(THEIRS), Refuse, why=ELSEWHERE),
     Row("an Update refuses what a sibling took over for good", UPDATE, live(SIBLINGS), Refuse, why="belongs to Other"),

@@ -297,7 +297,9 @@ class TestContents:
     ) -> None:
         wire.begin(lambda attempt, operation: FAULTS[f"{name}, acts never"])
 
-        assert api.contents("customers").words.startswith("possibly integrations: ListIntegrations of domain customers: ")
+        assert api.contents("customers").words.startswith(
+            "possibly integrations: ListIntegrations of domain customers: "
+        )
 
     def test_a_domain_that_is_gone_in_the_meantime_is_an_error_of_its_own(self, api: Domains) -> None:
         with pytest.raises(DomainNotFoundError):
