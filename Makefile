@@ -75,7 +75,7 @@ bench: environments ## time cold and warm starts, and a hundred domains at once,
 	@$(TEST)/python -m tools.bench
 
 .PHONY: docs
-docs: .venv/test/.complete ## write the tables of README.md again, from the API's model
+docs: .venv/test/.complete ## write the tables of docs/properties-and-outputs.md again, from the API's model
 	$(TEST)/python -m tools.tables
 
 .PHONY: schema

@@ -1,4 +1,4 @@
-"""The tables of properties and outputs in README.md, made from botocore's model of the API and the handler's own code.
+"""The tables in docs/properties-and-outputs.md, made from botocore's model of the API and the handler's own code.
 
     python -m tools.tables
 
@@ -21,7 +21,7 @@ from botocore.model import ServiceModel, Shape
 from handler.outputs import outputs
 from handler.properties import CONNECT_PREFIX, OWN_PROPERTIES, most_tags
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs/properties-and-outputs.md"
 
 # Where the model's first sentence doesn't say it, and for the one attribute that the API doesn't report.
 OWN_WORDS = {
@@ -178,8 +178,8 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def main() -> None:
-    """Write the tables into README.md."""
-    README.write_text(with_tables(README.read_text(), service_model()))
+    """Write the tables into their page."""
+    PAGE.write_text(with_tables(PAGE.read_text(), service_model()))
 
 
 if __name__ == "__main__":

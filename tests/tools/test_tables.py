@@ -1,4 +1,4 @@
-"""README.md's tables say what the pinned botocore and the handler say."""
+"""The tables in docs/properties-and-outputs.md say what the pinned botocore and the handler say."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from botocore.model import ServiceModel
 
 from tools.tables import (
     OWN_WORDS,
-    README,
+    PAGE,
     WARNINGS,
     described,
     output_table,
@@ -30,8 +30,8 @@ end
 """
 
 
-def test_the_tables_in_the_readme_are_current() -> None:
-    text = README.read_text()
+def test_the_tables_in_the_documentation_are_current() -> None:
+    text = PAGE.read_text()
 
     assert with_tables(text, service_model()) == text, "run `make docs`"
 
@@ -50,7 +50,7 @@ def test_a_pattern_with_a_bar_stays_within_its_cell() -> None:
     assert {row.replace(r"\|", "").count("|") for row in rows} == {6}
 
 
-def test_the_tables_have_the_outputs_that_the_contract_promises() -> None:
+def test_the_tables_have_every_output_that_was_promised() -> None:
     table = output_table(service_model())
 
     names = [
@@ -96,6 +96,6 @@ def test_only_what_is_between_the_markers_changes() -> None:
     assert with_tables(text, service_model()) == text
 
 
-def test_a_readme_without_a_place_for_a_table_is_an_error() -> None:
+def test_a_page_without_a_place_for_a_table_is_an_error() -> None:
     with pytest.raises(ValueError, match="no place for the table: <!-- outputs"):
         with_tables(MARKED.replace("outputs", "inputs"), service_model())

@@ -1,4 +1,4 @@
-"""python -m tools.bench: measures, and prints tables for README.md.
+"""python -m tools.bench: measures, and prints tables for docs/performance.md.
 
 python -m tools.bench                        everything, some minutes
 python -m tools.bench --rounds 5 --no-scale  quickly
@@ -28,7 +28,7 @@ from tools.bench.contenders import build
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.bench", description="Measure, and print tables for README.md."
+        prog="python -m tools.bench", description="Measure, and print tables for docs/performance.md."
     )
     parser.add_argument("--rounds", type=int, default=20, help="cold starts of each contender (default: %(default)s)")
     parser.add_argument("--warm", type=int, default=50, help="warm events after each (default: %(default)s)")
