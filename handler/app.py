@@ -75,8 +75,8 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
     live = work.settle(lambda facts: decision.create_or_update(event, desired, old, domains.shape, facts), live)
     is_first = work.has_claimed and event.is_first_for(desired.name)
     if is_first and (late := _late(event, timeliness.is_late_to_answer)):
-        is_known = late.listed.physical_id == desired.name  # another delivery of the event has succeeded
-        raise RefusedError(f"{late.why}. Nothing was undone" if is_known else work.withdrawn(late.why))
+        is_undone = work.is_its_work and not timeliness.has_succeeded(late.listed, desired.name)
+        raise RefusedError(work.withdrawn(late.why) if is_undone else f"{late.why}. Nothing was undone")
     if undo_failed:
         raise undo_failed
     return Outcome(desired.name, outputs(live, domains.arn(desired.name), domains.reported_shape, domains.shape))

@@ -103,6 +103,12 @@ def has_never_succeeded(event: Event, listed: Listed, name: str) -> bool:
     return event.is_create and is_over and listed.physical_id != name
 
 
+def has_succeeded(listed: Listed, name: str) -> bool:
+    """Whether another delivery of a Create or a rename has succeeded: CloudFormation lists its domain, undeleted."""
+    is_deleted = listed.status.startswith("DELETE_") and listed.status != "DELETE_SKIPPED"
+    return listed.physical_id == name and not is_deleted
+
+
 def _began_after(event: Event, listed: Listed) -> bool:
     """Whether the status began after the event was sent, the time of which is known in whole seconds.
 

@@ -34,6 +34,7 @@ class Work:
     name: str
     put_back: Callable[[Live, Live | None], Plan] = _nothing_to_put_back
     has_claimed: bool = False
+    has_made: bool = False  # or may have made it: the call got no response
     found: Live | None = None  # how it was before it was taken over
 
     def settle(self, decide: Decide, live: Live | None) -> Live:
@@ -52,6 +53,11 @@ class Work:
                 raise
             error.args = (f"{error}. {self._restored()}",)
             raise
+
+    @property
+    def is_its_work(self) -> bool:
+        """Whether the event itself has made the domain, or taken it over; not if it was the resource's own before."""
+        return self.has_made or self.found is not None
 
     def withdrawn(self, why: str) -> str:
         """Undo what was made or taken over for an event that is no longer wanted. Returns the reason to answer."""
@@ -114,9 +120,8 @@ class Work:
 
     def _carry_out(self, plan: Plan, live: Live | None) -> Live:
         match plan:
-            case Make(name, settings, tags):
-                self.has_claimed = True
-                return self.domains.create(name, settings, tags)
+            case Make():
+                return self._make(plan)
             case Change():
                 return self._change(plan, live or {})
             case Destroy(name):
@@ -125,6 +130,16 @@ class Work:
             case Leave(why):
                 logger.warning(f"nothing done: {why}")
         return live or {}
+
+    def _make(self, plan: Make) -> Live:
+        self.has_claimed = True
+        try:
+            live = self.domains.create(plan.name, plan.settings, plan.tags)
+        except ApiError as error:
+            self.has_made |= error.unsettled
+            raise
+        self.has_made = True
+        return live
 
     def _change(self, plan: Change, live: Live) -> Live:
         if plan.takes_over and self.found is None:
