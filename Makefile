@@ -1,37 +1,37 @@
-# Everything needs Python 3.11 or newer, make and a package registry, nothing else: no AWS account, no Docker.
-# `make` alone lists the targets.
+# Needed: Python 3.11 or newer, make, and a package registry. `make` without a target lists the targets. Only `verify` and
+# `drift` need an AWS account, and only `invoke` needs Docker.
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-# Without this a setting of the caller's would reach the tools that the environments were pinned for.
+# These settings of the caller would change what the tools in the environments import.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 TEST := .venv/test/bin
 SAM := .venv/sam/bin
 CHECKED := handler local tests tools
-# uv installs the environments in a fifth of pip's time. Where it isn't at hand, pip installs it first.
+# uv installs the environments five times as fast as pip. If there is none, pip installs it first.
 UV := $(if $(shell command -v uv),,uv)
 export PATH := $(PATH):$(CURDIR)/.venv/uv/bin
-# The environments that a goal needs. The CDK is tried where its own runtime is at hand.
+# The environments that each target needs. The CDK example is tested only on machines with Node.js.
 FOR_DEMO := $(UV) demo sam engine
 FOR_VERIFY := $(UV) demo sam
 FOR_TESTS := $(UV) test sam engine
 FOR_ALL_TESTS := $(FOR_TESTS) $(if $(shell command -v node),cdk)
 complete = $(1:%=.venv/%/.complete)
 
-# --yes starts without asking; --region, --key (a KMS key to try) and --report say where and what.
+# --yes starts without asking; --region REGION, --key ARN (a KMS key to try), --report FILE.
 VERIFY_FLAGS :=
 
 EVENT := create
-# Further flags of sam local invoke, such as --skip-pull-image.
+# More flags for sam local invoke, such as --skip-pull-image.
 SAM_FLAGS :=
-# Containers reach this machine as host.docker.internal: the address of Docker's bridge where there is one (Linux), else
-# the loopback interface (Docker Desktop).
+# Containers reach this machine as host.docker.internal: the address of Docker's bridge (Linux), or the loopback interface
+# (Docker Desktop).
 STANDIN_HOST = $(or $(shell ip -4 -o addr show docker0 2>/dev/null | awk '{split($$4, a, "/"); print a[1]}'),127.0.0.1)
-# The account that a function finds itself in under sam local invoke, so that its domains have to be there, too.
+# The account of the function under sam local invoke; its domains must be in the same one.
 SAM_LOCAL_ACCOUNT := 012345678912
-# No credentials of the user's get into a container, nor does anything go to an AWS account.
+# No credentials of the user reach a container, and nothing reaches an AWS account.
 WITHOUT_AWS := env -u AWS_PROFILE -u AWS_DEFAULT_PROFILE -u AWS_SESSION_TOKEN AWS_ACCESS_KEY_ID=local \
 	AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0
 
@@ -42,21 +42,21 @@ WITHOUT_AWS := env -u AWS_PROFILE -u AWS_DEFAULT_PROFILE -u AWS_SESSION_TOKEN AW
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-## What a person runs
+## Commands
 
 .PHONY: demo
 demo: SET_UP = $(FOR_DEMO)
-demo: $(call complete,$(FOR_DEMO)) ## a stack's whole life on this machine: create, update, rename, rollback, delete
+demo: $(call complete,$(FOR_DEMO)) ## the life of a stack on this machine: create, update, drift, rename, rollback, delete
 	@.venv/demo/bin/python -m local.demo
 
 .PHONY: verify
 verify: SET_UP = $(FOR_VERIFY)
-verify: $(call complete,$(FOR_VERIFY)) ## the same and more in your AWS account: asks first, removes all that it made
+verify: $(call complete,$(FOR_VERIFY)) ## the same and more in your AWS account; asks first, removes everything that it made
 	@.venv/demo/bin/python -m local.verify $(VERIFY_FLAGS)
 
 .PHONY: test
 test: SET_UP = $(FOR_ALL_TESTS)
-test: $(call complete,$(FOR_ALL_TESTS)) check ## the whole suite, on as many processes as there are cores
+test: $(call complete,$(FOR_ALL_TESTS)) check ## the whole test suite, with one process for each core
 	$(TEST)/pytest --numprocesses auto --dist loadgroup
 
 .PHONY: check
@@ -67,11 +67,11 @@ check: .venv/test/.complete ## formatting, types and templates
 	$(TEST)/cfn-lint --append-rules tools/lint/rules -- template.yaml $(shell find examples -name '*.yaml')
 
 .PHONY: soak
-soak: .venv/test/.complete ## thousands of random sequences of events and faults, others each time
+soak: .venv/test/.complete ## thousands of random sequences of events and faults, new ones each time
 	HYPOTHESIS_PROFILE=soak $(TEST)/pytest --timeout 0 tests/handler/test_state_machine.py
 
 .PHONY: bench
-bench: environments ## time cold and warm starts, and a hundred domains at once, beside what one would write instead
+bench: environments ## measure cold and warm starts beside alternatives, and a hundred domains at once
 	@$(TEST)/python -m tools.bench
 
 .PHONY: docs
@@ -83,7 +83,7 @@ schema: .venv/test/.complete ## write the schemas in tools/lint/ again, from the
 	$(TEST)/python -m tools.schema
 
 .PHONY: drift
-drift: .venv/test/.complete ## what differs between STACK=name's template (or ALL=1) and the live domains; changes nothing
+drift: .venv/test/.complete ## what differs between the template of STACK=name (or ALL=1) and the live domains; only reads
 	@$(TEST)/python -m tools.drift $(if $(ALL),--all,--stack "$(STACK)") $(if $(REGION),--region "$(REGION)") \
 		$(if $(PROFILE),--profile "$(PROFILE)") $(if $(JSON),--json)
 
@@ -99,11 +99,11 @@ invoke: .venv/sam/.complete ## sam local invoke with EVENT=create, update or del
 		--add-host host.docker.internal:host-gateway $(SAM_FLAGS)
 
 .PHONY: clean
-clean: ## remove what was built, not the environments
+clean: ## remove what was built, but not the environments
 	rm -rf .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 .PHONY: locks
-locks: ## pin again what the requirements/*.in and handler/requirements.in ask for (needs uv)
+locks: ## pin the packages of requirements/*.in and handler/requirements.in again (needs uv)
 	$(call lock,handler/requirements,3.13)
 	$(call lock,requirements/test,3.11)
 	$(call lock,requirements/demo,3.11)
@@ -112,7 +112,7 @@ locks: ## pin again what the requirements/*.in and handler/requirements.in ask f
 	$(call lock,requirements/cdk,3.11)
 	$(call lock,requirements/uv,3.11)
 
-# $(call lock,FILE,OLDEST PYTHON) makes FILE.txt from FILE.in. No address of a registry gets into it.
+# $(call lock,FILE,OLDEST PYTHON) makes FILE.txt from FILE.in, without the address of any registry.
 define lock
 @echo "Pinning $(1).txt"
 @cd $(dir $(1)) && { echo "# Made from $(notdir $(1)).in by make locks." && uv pip compile --quiet --no-config --universal \
@@ -120,8 +120,7 @@ define lock
 	} >$(notdir $(1)).new && mv $(notdir $(1)).new $(notdir $(1)).txt
 endef
 
-## Environments: one for the demo, one for the tests, one for SAM, one for the local engine, since these pin botocore
-## differently
+## Environments: separate ones for the demo, the tests, SAM and the local engine, which pin different versions of botocore
 
 .PHONY: environments
 environments: SET_UP = $(FOR_TESTS)
@@ -142,10 +141,10 @@ environments: $(call complete,$(FOR_TESTS))
 	$(call announce,uv)
 	@rm -rf .venv/uv
 	@$(PYTHON) -m venv .venv/uv
-	@$(call install_with_pip,uv) || echo "  there is none for this machine"
+	@$(call install_with_pip,uv) || echo "  uv does not exist for this machine"
 	@touch $@
 
-# $(call announce,ENVIRONMENT) says which environment of how many is installed, or why none can be.
+# $(call announce,ENVIRONMENT) says which environment of how many is being installed, or why it cannot be.
 define announce
 @test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found; name one with make PYTHON=/path/to/python3" >&2; exit 1; }
 @command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON)" >&2; exit 1; }
@@ -157,6 +156,6 @@ define announce
 		"($$(grep -c == requirements/$(1).txt) packages, $$($(PYTHON) --version))"
 endef
 
-# $(call install_with_pip,ENVIRONMENT). Bytecode is left to the first import, which most modules never see.
+# $(call install_with_pip,ENVIRONMENT). Modules are compiled when they are first imported; most never are.
 install_with_pip = $(PYTHON) handler/package_index.py .venv/$(1)/bin/python -m pip install --quiet --no-compile \
 	--require-hashes --no-deps --disable-pip-version-check -r requirements/$(1).txt

@@ -8,7 +8,7 @@ from constructs import Construct
 
 
 class CustomerProfiles(Stack):
-    """The domain and whatever uses it."""
+    """The domain and a role that uses it."""
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)
@@ -17,10 +17,10 @@ class CustomerProfiles(Stack):
             "Domain",
             resource_type="Custom::CustomerProfilesDomain",
             service_token=Fn.import_value("customer-profiles-domain-provider-ServiceToken"),
-            # The domain and its data stay when the stack goes.
+            # The domain and its data stay when the stack is deleted.
             removal_policy=RemovalPolicy.RETAIN,
             properties={
-                # A Connect instance may use only domains whose names begin so, and a name can't be changed later.
+                # A Connect instance may use only domains named amazon-connect-..., and a name cannot be changed.
                 "DomainName": "amazon-connect-web-shop",
                 "DefaultExpirationDays": 366,
                 "DeletionProtection": True,

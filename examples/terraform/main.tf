@@ -1,4 +1,4 @@
-# A Customer Profiles domain in a Terraform configuration, as a stack of its own.
+# A Customer Profiles domain in a Terraform configuration, in a CloudFormation stack of its own.
 
 terraform {
   required_version = ">= 1.5"
@@ -26,7 +26,7 @@ resource "aws_cloudformation_stack" "domain" {
 }
 
 output "domain_name" {
-  description = "The domain's name, once the domain is there"
+  description = "The domain's name, known once the domain exists"
   value       = aws_cloudformation_stack.domain.outputs["DomainName"]
 }
 
