@@ -1,4 +1,4 @@
-"""Answer out: what CloudFormation is told, and how it gets there."""
+"""Answer out: what the function answers to CloudFormation, and how the answer is delivered."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ class Calls:
         """The regions that have the API, by the SDK's own data, if the client's region is not one of them."""
         meta = self._client.meta
         if f".{meta.region_name}." not in meta.endpoint_url:
-            return ()  # somebody set another endpoint
+            return ()  # another endpoint is configured
         regions = _regions(meta.partition)
         return () if meta.region_name in regions else regions
 

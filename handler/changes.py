@@ -30,7 +30,7 @@ SETS = frozenset(
     }
 )
 
-# Properties that the service does not let anybody change while their Status is this one. RuleBasedMatching, Status,
+# Properties that can't be changed while the service reports this Status of them. RuleBasedMatching, Status,
 # IN_PROGRESS: "Under this status, the system is evaluating the existing data and you can no longer change the
 # Rule-based matching configuration". The documentation says nothing like that about PENDING, in which the service only
 # waits before it starts.
@@ -169,7 +169,7 @@ def _is_same(one: str, other: str) -> bool:
 def _differs_inside(desired: Mapping[str, Any], live: Any, old: Mapping[str, Any], *, only_changes: bool) -> bool:
     """Whether any member of the live structure has to change."""
     if live is None:
-        # A feature that is off, a structure with nothing in it, and one that nobody set, are the same.
+        # A feature that is off, an empty structure, and a structure that was never set are the same.
         return any(name != SWITCH or value for name, value in desired.items())
     if not isinstance(live, Mapping):
         return True

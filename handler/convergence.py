@@ -1,8 +1,8 @@
 """Convergence: what brings a live domain to the claims, tags and settings that it is to have. Pure functions.
 
 Claims and tags come first, and settings only after another look at the domain: another stack's event may have claimed
-it at the same time. So whoever changes settings knows that the domain is its own, and a takeover that fails can be put
-back.
+it at the same time. So settings change only in a domain that is known to be the resource's own, and a takeover that
+fails can be put back.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def converge(
 
 
 def reclaim(live: Live, claims: Claims) -> Change:
-    """Give the domain these claims and change nothing else; no look where nobody else has one."""
+    """Give the domain these claims and change nothing else; without another look if no claim is left."""
     tags, wanted = live.get("Tags", {}), tags_of(claims)
     return Change(
         live["DomainName"],

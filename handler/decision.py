@@ -28,8 +28,8 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                               own, made                    deleted; refused if it is protected and in use
                               own, `found`                 deleted if it is not in use; else left as it was found in a
                                                            rollback, deleted if there is none, and refused if it is
-                                                           protected or nobody can tell
-                              own, taken over              given back; deleted if it was nobody's before, protection is
+                                                           protected or CloudFormation can't be asked
+                              own, taken over              given back; deleted if it was unowned before, protection is
                                                            lifted, and the stack is not rolling back
                               lent                         let go
                               foreign                      nothing: the domain has moved on
@@ -37,11 +37,12 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                                                            refused
     Delete after a failed Create (its physical id says which):
                               own, made by that Create     deleted; left if it is in use, unless protection is lifted;
-                                                           refused if nobody can tell
+                                                           refused if the API does not tell
                               taken over                   given back, or let go
                               anything else                nothing
     Delete after a Create that was never answered (CloudFormation made the physical id up):
-                              own, made                    deleted; left if it is in use; refused if nobody can tell
+                              own, made                    deleted; left if it is in use; refused if the API does
+                                                           not tell
                               taken over                   given back, or let go
                               anything else                nothing
 

@@ -128,7 +128,7 @@ class Domains:
         """Delete a domain and all customer data in it.
 
         After a few attempts it raises ApiError with `retryable` set: the caller looks at the domain again before it
-        retries, since somebody may have claimed or filled it in the meantime.
+        retries, since it may have been claimed or filled in the meantime.
         """
         self._change("DeleteDomain", name, {})
 

@@ -1,4 +1,4 @@
-"""What goes wrong with a call to the API: of which kind it is, and in words that say what to do about it."""
+"""Errors of calls to the API: their kinds, and their words, which say what to do."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class Event:
         return old_name if self.is_for(name) and old_name != name else ""
 
     def age(self, now: float) -> float:
-        """How many seconds ago CloudFormation sent the event; infinite where nobody can tell."""
+        """How many seconds ago CloudFormation sent the event; infinite if that is not known."""
         return float("inf") if self.sent_at is None else now - self.sent_at
 
 

@@ -4,10 +4,10 @@ A claim is three tags: stack-id, logical-id and request-id. The holder's claim i
 it have the same keys with a suffix: `.1`, `.2`, and so on. The request-id says how the resource got the domain:
 
     a RequestId   the Create, or the Update to a new name, that made it
-    found         the resource made it earlier and found it again in use, or somebody removed its tags
-    adopted       the resource took it over: on loan from the next claim, or, if there is none, from nobody
+    found         the resource made it earlier and found it again in use, or its tags had been removed
+    adopted       the resource took it over: on loan from the next claim; without a next claim it was unowned before
 
-The first claim that is not `adopted` ends the list: that resource made the domain, and nobody lent it.
+The first claim that is not `adopted` ends the list: that resource made the domain.
 
 A takeover is a loan, so a rollback can put everything back. Three operations are all there is:
 
@@ -27,7 +27,7 @@ What follows from a claim's place in the list:
     own       the event's resource has the first claim
     lent      it has a claim further down
     foreign   only others have claims
-    unowned   nobody has; also where somebody removed a tag, and what is left does not tell
+    unowned   there is no claim, or tags were removed and the rest does not tell whose the domain is
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Owner(enum.Enum):
 
 @dataclass(frozen=True)
 class Claim:
-    """One resource's claim to a domain; an id whose tag somebody removed is empty."""
+    """One resource's claim to a domain; an id whose tag was removed is empty."""
 
     stack_id: str
     logical_id: str
@@ -97,7 +97,7 @@ def read_claims(tags: Mapping[str, str], first: int = 0) -> Claims:
         stack_id, logical_id, request_id = (tags.get(key, "") for key in _keys(index))
         if not stack_id and not logical_id:
             break
-        # Without a request-id nobody can tell any more which event made the domain.
+        # Without a request-id it is not known which event made the domain.
         claims.append(Claim(stack_id, logical_id, request_id or FOUND))
     return _merged(claims)
 
@@ -150,7 +150,7 @@ def take_over(claims: Claims, event: Event) -> Claims:
 
 
 def give_back(claims: Claims) -> Claims:
-    """Remove the holder's claim; () where the domain was nobody's before."""
+    """Remove the holder's claim; () if the domain was unowned before."""
     return claims[1:]
 
 

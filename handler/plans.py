@@ -88,4 +88,4 @@ class Facts:
 
 
 class RefusedError(Exception):
-    """The event is refused; str() tells the user the way on."""
+    """The event is refused; str() says how the user can go on."""

@@ -57,7 +57,7 @@ class InvalidPropertiesError(ValueError):
 
 @dataclass(frozen=True)
 class Desired:
-    """The state that a template asks for: the API's arguments, and what the resource itself is told to do."""
+    """The state that a template asks for: the API's arguments, and the resource's own properties."""
 
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)  # CreateDomain's arguments, DomainName and Tags apart
@@ -115,7 +115,7 @@ def most_tags(shape: Shape) -> int:
 
 
 def only_reported(reported: StructureShape, asked: StructureShape, path: Path = ()) -> Iterator[Path]:
-    """What the API reports and nobody can ask for: the paths of members that only `reported` has."""
+    """What the API reports and a template can't set: the paths of members that only `reported` has."""
     for name, member in reported.members.items():
         if name not in asked.members:
             yield (*path, name)
@@ -139,7 +139,7 @@ def _translate(
         name=values.pop("DomainName", ""),
         tags=values.pop("Tags", {}),
         adopt_existing=values.pop("AdoptExisting", False),
-        # One that can't be read counts as true: the safe side, until somebody corrects it.
+        # A value that can't be read counts as true: fail safe.
         deletion_protection=values.pop("DeletionProtection", True if "DeletionProtection" in properties else None),
         settings=values,
     )

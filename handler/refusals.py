@@ -1,7 +1,7 @@
-"""Refusals: the words with which an event is refused. Each says what is the matter, what was done, and the way on.
+"""Refusals: the reasons for refusing an event. Each says what is wrong, what was done, and how to go on.
 
-A stack event shows them, often in a rollback or in the clean-up after an update, so none advises what only fits a stack
-that somebody deletes.
+A stack event shows them, often in a rollback or a clean-up after an update, so none gives advice that fits only the
+deletion of a stack.
 """
 
 from __future__ import annotations
@@ -70,12 +70,12 @@ def is_protected(event: Event, name: str, use: Use) -> Refuse:
 def lost_its_tags(event: Event, name: str) -> Refuse:
     """A Delete meets a domain without an owner."""
     return Refuse(
-        f"Domain {name} has lost its ownership tags, or somebody has made it anew. It was left alone. To have it "
+        f"Domain {name} has lost its ownership tags, or was created again. It was left alone. To have it "
         f"deleted by this resource, tag it {STACK_ID}={event.stack_id} and {LOGICAL_ID}={event.logical_id}, then "
         f"delete again. To keep it, retain {event.logical_id} if you delete the stack again."
     )
 
 
 def holder(claims: Claims) -> str:
-    """Who has the domain, in words."""
+    """Who holds the domain, in words."""
     return f"{claims[0].logical_id or 'a resource'} of stack {claims[0].stack_id or 'unknown'}"

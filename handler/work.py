@@ -44,7 +44,7 @@ class Work:
         domain and decides again: the call may have been carried out all the same (its response was lost, or a retry met
         the first attempt's work), or things are not as they were thought to be (CreateDomain meets a domain of that
         name). An error after which there is still the same to do stands, but for a Delete that may succeed soon: before
-        each retry it needs a fresh look, since somebody may have claimed or filled the domain in the meantime.
+        each retry it needs a fresh look, since the domain may have been claimed or filled in the meantime.
         """
         try:
             return self._settle(decide, live)

@@ -3,7 +3,7 @@
     CustomerProfilesBackend.authorizer = CustomerProfilesBackend.resource_policies = EnginePolicies(engine_url)
 
 The function's session may do what the policies of the function's role allow, as `sam deploy` left them. The
-administrator, whose access key this process and the engine have, may do everything. Nobody else may do anything.
+administrator, whose access key this process and the engine have, may do everything. All others may do nothing.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Session:
 def access_key_of(function_arn: str, role_arn: str) -> str:
     """The access key id that ministack gives to a function.
 
-    The engine tells it to nobody but the function; this is how ministack 1.5 makes it (core/lambda_runtime.py,
+    Only the function gets it from the engine; this is how ministack 1.5 makes it (core/lambda_runtime.py,
     execution_credentials). A version that makes it otherwise fails every end-to-end test with "not authorized".
     """
     return f"ASIA{hashlib.sha256(f'{function_arn}:{role_arn}'.encode()).hexdigest()[:16].upper()}"
@@ -72,7 +72,7 @@ def decide_on_key(
 
 
 class EnginePolicies:
-    """The stand-in's Authorizer and its ResourcePolicies. Policies are read anew for each question."""
+    """The stand-in's Authorizer and its ResourcePolicies. Policies are read again for each question."""
 
     def __init__(self, engine_url: str) -> None:
         credentials = boto3.Session().get_credentials()

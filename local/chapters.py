@@ -197,7 +197,7 @@ def typo(story: Story) -> None:
     story.delete()
 
 
-@step("Create with a name in use", "a domain that somebody else made is left alone")
+@step("Create with a name in use", "a domain that another owner made is left alone")
 def name_in_use(story: Story) -> None:
     client, name = story.engine.customer_profiles, story.names.domain
     client.create_domain(DomainName=name, DefaultExpirationDays=30)
@@ -265,7 +265,7 @@ def take_over_rolled_back(story: Story) -> None:
     domain = story.domain(name)
     story.promise("the domain is still there", domain["CreatedAt"], created)
     story.promise("it keeps the tag that it had", domain["Tags"].get("MadeBy"), "hand")
-    story.promise("and belongs to nobody again", ownership_tags(domain), {})
+    story.promise("and has no owner again", ownership_tags(domain), {})
     story.delete()
     client.delete_domain(DomainName=name)
 
@@ -334,5 +334,5 @@ PROTECTION = (protected_delete,)
 
 
 def demo_names() -> Names:
-    """The names on the local engine, where nobody else's are."""
+    """The names on the local engine, which has no others."""
     return Names("crm", EXAMPLE_DOMAIN, "amazon-connect-web-shop", "amazon-connect-made-by-hand")

@@ -1,4 +1,4 @@
-"""Removes what an acceptance run may have made, however far it got, and tells what it could not remove."""
+"""Removes what an acceptance run may have made, however far it got, and lists what it could not remove."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ async def _serve_until_killed(context: ssl.SSLContext, pipe: Connection) -> None
     def obey() -> None:
         try:
             wish, value = pipe.recv()
-        except EOFError:  # whoever started this is gone
+        except EOFError:  # the process that started this is gone
             loop.stop()
             return
         seen = state.seen

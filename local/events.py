@@ -1,4 +1,4 @@
-"""CloudFormation's requests, as small as they come."""
+"""CloudFormation's requests, with as few properties as possible."""
 
 from __future__ import annotations
 

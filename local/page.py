@@ -1,4 +1,4 @@
-"""Writes for a person who follows what happens: 100 columns at most, colour on a terminal only, each line at once."""
+"""Writes what happens, for a person to read: 100 columns at most, colour only on a terminal, each line at once."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ STACK = "arn:{partition}:cloudformation:{region}:{account}:stack/{stack}"
 SERVICE_LINKED_ROLE = "arn:{partition}:iam::{account}:role/aws-service-role/{service}/AWSServiceRoleForProfile_{suffix}"
 THROUGH_THE_SERVICE = {"kms:ViaService": "profile.{region}.amazonaws.com"}
 
-# The placeholders that may have any value, since nobody knows it beforehand. For every other one, a policy must allow
-# one value and refuse the rest.
+# Placeholders that may have any value, since it is not known beforehand. For every other one, a policy must allow one
+# value and refuse the rest.
 ANY = frozenset({"partition", "domain", "stack", "suffix", "stream", "interface"})
 
 # The template's parameters, as CloudFormation has them once the defaults are filled in.
@@ -126,7 +126,7 @@ PERMISSIONS = (
     key(
         "kms:CreateGrant",
         CONNECT_CONSOLE,
-        "the service makes its grants with the permission of whoever makes the domain",
+        "the service makes its grants with the permission of the caller of CreateDomain",
         {"kms:GrantIsForAWSResource": "true"},
     ),
     key("kms:DescribeKey", CONNECT_CONSOLE, "listed for making an instance with its domain. Not tried on AWS"),

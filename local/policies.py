@@ -43,7 +43,7 @@ class Request:
 
     `principal` is whom a resource's policy has to name: an ARN for `AWS` principals, a name such as
     profile.amazonaws.com for services, matched as it stands: a policy that names an account's root does not name the
-    account's roles here. It is None for the policies of the caller's own role, which name nobody.
+    account's roles here. It is None for the policies of the caller's own role, which name no principal.
     """
 
     action: str

@@ -145,7 +145,7 @@ def _stop_group(process: subprocess.Popen[str]) -> None:
         os.killpg(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(STOP_SECONDS)
-    # The leader may have left somebody behind; its number stays the group's for as long as anybody is in it.
+    # The leader may have left other processes; the group keeps its number until the last one ends.
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,4 +1,4 @@
-"""The report of an acceptance run, in Markdown, for an issue: nothing in it tells whose account it was."""
+"""The report of an acceptance run, in Markdown, for an issue: it has no account id."""
 
 from __future__ import annotations
 

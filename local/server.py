@@ -2,7 +2,7 @@
 
     python -m local.server --port 0
 
-prints the URL on a line by itself as soon as the server takes requests, and serves until SIGTERM or Ctrl-C. A client
+prints the URL on a line of its own as soon as the server takes requests, and serves until SIGTERM or Ctrl-C. A client
 reaches it with AWS_ENDPOINT_URL_CUSTOMER_PROFILES. The account is moto's (123456789012), or what MOTO_ACCOUNT_ID says.
 
 With --quotas it takes no more calls a second than the API does by default (local/customerprofiles/quotas.py). With

@@ -65,15 +65,15 @@ def running_ministack(directory: Path) -> Iterator[str]:
             "MINISTACK_HOST": "127.0.0.1",
             "MINISTACK_ACCOUNT_ID": ACCOUNT,
             "MINISTACK_REGION": REGION,
-            # The function gets a session of its role, which may do what the role's policies allow; whoever has this
-            # environment's own access key may do everything.
+            # The function gets a session of its role, which may do what the role's policies allow. This environment's
+            # own access key may do everything.
             "AUTH": "true",
             "LOG_LEVEL": "INFO",
             "TMPDIR": str(directory),
-            # It opens fixed ports for these two unless told not to.
+            # It would open fixed ports for these two.
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
-            # It removes every container of ministack's from a Docker daemon that it finds: they may be somebody's.
+            # It would remove every container of ministack's from a Docker daemon, also those of another run.
             "DOCKER_HOST": "unix:///nonexistent",
         }
         log = directory / ENGINE_LOG

@@ -39,7 +39,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Promise:
-    """One thing that was promised, and whether it was found so. `detail` tells what was found instead."""
+    """One thing that was promised, and whether it was kept. `detail` says what was found instead."""
 
     text: str
     kept: bool
@@ -142,7 +142,7 @@ class Story:
         started = time.monotonic()
         while not condition():
             if time.monotonic() - started > at_most:
-                raise EngineError(f"waited for {at_most:.0f} s in vain")
+                raise EngineError(f"waited for {at_most:.0f} s, without success")
             time.sleep(self.engine.poll_seconds)
         return time.monotonic() - started
 

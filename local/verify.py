@@ -4,7 +4,7 @@
 
 It says what it will make, asks, makes it, checks each promise, removes all that it made, and writes a report that can
 be attached to an issue. It uses the credentials that boto3 finds. The exit code is 0 when every promise was kept and
-nothing was left behind, 1 otherwise, 2 when it was told not to start, 130 after Ctrl-C and 143 after SIGTERM.
+nothing was left behind, 1 otherwise, 2 if it was not started, 130 after Ctrl-C and 143 after SIGTERM.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def plan(run_id: str, *, with_key: bool) -> list[Chapter]:
 
 @dataclass
 class Verification:
-    """One run: what was planned, and what came of it."""
+    """One run: what was planned, and its results."""
 
     account: Account
     chapters: Sequence[Chapter]
@@ -100,7 +100,7 @@ class Verification:
             self.stopped = f"{error}"
             self.page.error(f"The provider could not be deployed: {error}")
         except KeyboardInterrupt:
-            self.stopped = "by whoever ran it"
+            self.stopped = "with Ctrl-C or SIGTERM"
             raise
         finally:
             self.page.heading("Remove everything again")

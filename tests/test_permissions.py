@@ -133,7 +133,7 @@ def test_taking_any_action_out_of_a_policy_takes_something_needed_away(role: Rol
             assert missing == {taken}
 
 
-def test_nothing_is_allowed_on_what_belongs_to_somebody_else(role: Role) -> None:
+def test_nothing_is_allowed_on_resources_of_others(role: Role) -> None:
     too_broad = [
         (row.action, placeholder)
         for row in role.needed()

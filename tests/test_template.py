@@ -1,4 +1,4 @@
-"""What the provider's template gives to whoever runs it: nothing that costs or opens anything unless asked for."""
+"""The provider's template makes nothing that costs or allows anything unless a parameter asks for it."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_the_functions_own_code_may_not_use_the_permissions_that_lambda_needs_fo
         assert fnmatch(action, denied["Action"])
 
 
-def test_an_event_that_nobody_answered_ends_in_an_encrypted_queue(provider: Provider) -> None:
+def test_an_event_that_was_not_answered_ends_in_an_encrypted_queue(provider: Provider) -> None:
     config = provider.aws("lambda").get_function_event_invoke_config(
         FunctionName=provider.outputs["ServiceToken"], Qualifier="$LATEST"
     )

@@ -1,4 +1,4 @@
-"""The version stands in template.yaml, for the Serverless Application Repository, and the changelog knows it."""
+"""The version in template.yaml, for the Serverless Application Repository, is the changelog's latest release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs on GitHub can't be changed by somebody else's tag, and may do no more than it needs."""
+"""What runs on GitHub can't be changed by another project's tag, and has no more permissions than it needs."""
 
 from __future__ import annotations
 

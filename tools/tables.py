@@ -42,7 +42,7 @@ OWN_WORDS = {
     "DataStore.Readiness.ProgressPercentage": "How far the data store is from being ready, roughly.",
     "DataStore.Readiness.Message": "What the API says of that.",
 }
-# What somebody who sets a property has to know besides.
+# What a user of the property has to know in addition.
 WARNINGS = {
     "DomainName": f"A Connect instance may use only domains whose names begin with `{CONNECT_PREFIX}`. Another name "
     "makes a new, empty domain, and the clean-up after the update deletes the old one with its data, unless "

@@ -1,4 +1,4 @@
-"""Who may do what, asked of whoever knows the policies.
+"""Who may do what: the questions that the stand-in asks about policies.
 
 The stand-in has no policies of its own. It asks two objects, which `CustomerProfilesBackend.authorizer` and
 `CustomerProfilesBackend.resource_policies` hold; by default both allow everything.

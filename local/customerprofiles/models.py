@@ -271,7 +271,7 @@ class CustomerProfilesBackend(BaseBackend, TaggableResourcesMixin):
             f"arn:{self.partition}:iam::{self.account_id}:role/aws-service-role/{SERVICE}/{domain.service_linked_role}",
             {"iam:AWSServiceName": SERVICE},
         )
-        with self._lock:  # not held above, since whoever is asked about permissions may take a while
+        with self._lock:  # not held above, since the questions about permissions may take a while
             if domain_name in self.domains:
                 raise DomainAlreadyExists(domain_name)
             self.domains[domain_name] = domain

@@ -1,4 +1,4 @@
-"""How many calls a second the service takes: for an account and a region, and for each operation by itself.
+"""How many calls a second the service takes: for each account, region and operation.
 
 CustomerProfilesBackend.quotas = Quotas()                        # the documented defaults
 CustomerProfilesBackend.quotas = Quotas(clock=lambda: test.now)  # with a test's own time

@@ -71,6 +71,7 @@ def imports(path: Path) -> Iterator[str]:
             yield str(node.module).removeprefix("handler.")
 
 
+MESSAGES = [message for row in first_cells("operations.md", "Log") for message in re.findall("`([^`]+)`", row[0])]
 REASONS = [
     reason
     for heading in ("The template", "The domain and its owner", "Permissions", "The API", "Time", "The function")
@@ -79,12 +80,12 @@ REASONS = [
 ]
 
 
-@pytest.mark.parametrize("reason", REASONS)
-def test_every_reason_in_the_documentation_is_in_the_words_of_the_function(reason: str) -> None:
-    parts = re.split(r"\.\.\.|\b(?:PROPERTY|OPERATION|NAME|EVENT|N)\b", reason)
+@pytest.mark.parametrize("text", REASONS + MESSAGES)
+def test_every_reason_and_message_in_the_documentation_is_in_the_words_of_the_function(text: str) -> None:
+    parts = re.split(r"\.\.\.|\b(?:PROPERTY|OPERATION|NAME|EVENT|N)\b", text)
     words = _texts_of_the_function()
 
-    assert [part for part in parts if not any(part.strip(" :") in text for text in words)] == []
+    assert [part for part in parts if not any(part.strip(" :") in word for word in words)] == []
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_a_stack_as_it_was_deployed_has_no_drift_whatever_functions_its_template
     assert drift.differences(with_functions) == (NO_DRIFT, {})
 
 
-def test_values_that_nobody_can_know_are_named_and_no_secret_is_printed(drift: Drift, with_functions: str) -> None:
+def test_values_that_cannot_be_known_are_named_and_no_secret_is_printed(drift: Drift, with_functions: str) -> None:
     status, printed = drift("--stack", with_functions)
 
     assert status == NO_DRIFT
@@ -156,7 +156,7 @@ def test_every_function_is_resolved_to_the_value_that_cloudformation_gave(
     assert "NoValue" not in before
 
 
-def test_a_change_by_hand_is_drift_until_an_update_mends_it(
+def test_a_change_by_hand_is_drift_until_an_update_corrects_it(
     drift: Drift, simple: Stack, name: str, api: CustomerProfilesClient
 ) -> None:
     assert drift.differences(simple.name) == (NO_DRIFT, {})

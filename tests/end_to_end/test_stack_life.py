@@ -68,7 +68,7 @@ def test_update_converges_on_the_template(stack: Stack, api: CustomerProfilesCli
     assert domain["CreatedAt"] == created["CreatedAt"]
 
 
-def test_update_heals_what_somebody_changed_by_hand(stack: Stack, api: CustomerProfilesClient, name: str) -> None:
+def test_update_corrects_a_change_by_hand(stack: Stack, api: CustomerProfilesClient, name: str) -> None:
     stack.deploy({"DomainName": name, "DefaultExpirationDays": 366})
     api.update_domain(DomainName=name, DefaultExpirationDays=1)
 
@@ -167,7 +167,7 @@ def test_delete_removes_the_domain(stack: Stack, api: CustomerProfilesClient, na
     assert names(api) == set()
 
 
-def test_delete_succeeds_when_somebody_deleted_the_domain_before(
+def test_delete_succeeds_when_the_domain_was_deleted_before(
     stack: Stack, api: CustomerProfilesClient, name: str
 ) -> None:
     stack.deploy({"DomainName": name, "DefaultExpirationDays": 366})

@@ -1,4 +1,4 @@
-"""The provider's template, as SAM and whoever deploys it see it."""
+"""The provider's template, as SAM and the person who deploys it see it."""
 
 from __future__ import annotations
 

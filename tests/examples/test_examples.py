@@ -150,7 +150,7 @@ def test_identity_resolution_and_all_that_it_needs_stay_when_the_stack_goes(engi
     assert aws(engine, "s3").get_bucket_policy(Bucket=outputs["Exports"])
 
 
-def test_a_protected_domain_with_data_stays_until_somebody_deletes_it_by_hand(engine: Engine, stack: Stack) -> None:
+def test_a_protected_domain_with_data_stays_until_it_is_deleted_by_hand(engine: Engine, stack: Stack) -> None:
     stack.deploy(protected(source("minimal.yaml"), "true"))
     engine.customer_profiles.create_profile(DomainName="amazon-connect-shop", FirstName="Ada")
 

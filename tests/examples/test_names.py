@@ -1,4 +1,4 @@
-"""Whoever copies an example gets a domain that a Connect instance may use.
+"""A copied example makes a domain that a Connect instance may use.
 
 The policy of the instances' service-linked role, AmazonConnectServiceLinkedRolePolicy, allows only domains whose names
 begin with `amazon-connect-`, and a domain's name can't be changed.

@@ -1,4 +1,4 @@
-"""Trouble between the function and the API: a wire that the tests can cut, and a clock that nobody waits for.
+"""Trouble between the function and the API: a wire that the tests can cut, and a clock that takes no real time.
 
 The wire sits where botocore hands a finished HTTP request to the network ("before-send"), so that everything above it
 is real: serialising, retries, parsing of errors, the handler. Behind it is the stand-in.
@@ -47,7 +47,7 @@ _START = 1_764_000_000  # a moment in November 2025, in seconds since 1970
 
 
 class Clock:
-    """Time that passes only when somebody sleeps; takes the place of the module `time`."""
+    """Time that passes only in sleep(); takes the place of the module `time`."""
 
     def __init__(self) -> None:
         self.now = 1_000.0

@@ -286,7 +286,7 @@ def test_rule_based_matching_that_the_template_did_not_change_is_postponed_while
 
 
 @pytest.mark.parametrize("status", [None, "PENDING", "ACTIVE"])
-def test_rule_based_matching_that_somebody_changed_by_hand_is_healed_when_the_service_is_not_at_work_on_it(
+def test_rule_based_matching_that_was_changed_by_hand_is_corrected_when_the_service_is_not_at_work_on_it(
     status: str | None,
 ) -> None:
     found = find(rules("a"), rules("changed by hand", status=status))
@@ -335,7 +335,7 @@ def test_tags_that_differ_are_set_and_dropped_ones_removed() -> None:
     assert found == Changes(tag={"b": "2", "c": "3"}, untag=("d", "e"))
 
 
-def test_tags_that_somebody_else_put_there_stay() -> None:
+def test_tags_of_others_stay() -> None:
     assert tags({}, {"by": "hand"}, {}) == Changes()
     assert tags({"a": "1"}, {"a": "1", "by": "hand"}, {"a": "1"}) == Changes()
 

@@ -1,4 +1,4 @@
-"""What nobody asked for does not happen to a domain that is in use, on days when everything else goes wrong."""
+"""A domain in use is not changed or deleted without being asked for, whatever else goes wrong."""
 
 from __future__ import annotations
 

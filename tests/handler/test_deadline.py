@@ -140,7 +140,7 @@ class TestDeadline:
             pytest.param(300, 20, 5, 12, id="of the time that CloudFormation waits some has passed"),
             pytest.param(300, 20, -3, 16, id="a clock that is behind gives no extra time"),
             pytest.param(300, 20, math.inf, 16, id="an event of unknown age counts as new"),
-            pytest.param(300, 20, 3600, 290, id="nobody waits any more, so the function takes its own time"),
+            pytest.param(300, 20, 3600, 290, id="CloudFormation waits no longer, so the function takes its own time"),
         ],
     )
     def test_how_long_the_function_may_work(

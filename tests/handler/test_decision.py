@@ -147,7 +147,7 @@ ROWS = [
     Row(
         "a domain that was taken over stays taken over", CREATE, live(TAKEN_OVER, THEIRS), Change, (TAKEN_OVER, THEIRS)
     ),
-    Row("a Create refuses nobody's domain", CREATE, live(), Refuse, why=EXISTS + "belongs to no stack"),
+    Row("a Create refuses an unowned domain", CREATE, live(), Refuse, why=EXISTS + "belongs to no stack"),
     Row("a Create refuses a domain with others' tags", CREATE, live(tags={"team": "x"}), Refuse, why="to no stack"),
     Row("a Create refuses another stack's domain", CREATE, live(THEIRS), Refuse, why=f"to Domain of stack {ELSEWHERE}"),
     Row("a Create refuses a sibling's domain", CREATE, live(SIBLINGS), Refuse, why="belongs to Other of stack"),
@@ -162,7 +162,7 @@ ROWS = [
         why=f"belongs to Native of stack {ELSEWHERE} (AWS::CustomerProfiles::Domain)",
     ),
     Row("an adopting Create makes an absent domain", ADOPTING, None, Make, (MADE_NOW,)),
-    Row("an adopting Create takes nobody's over", ADOPTING, live(profiles=7), Change, (TAKEN_OVER,)),
+    Row("an adopting Create takes an unowned domain over", ADOPTING, live(profiles=7), Change, (TAKEN_OVER,)),
     Row("an adopting Create takes another stack's over", ADOPTING, live(THEIRS), Change, (TAKEN_OVER, THEIRS)),
     Row("an adopting Create takes a sibling's over", ADOPTING, live(SIBLINGS), Change, (TAKEN_OVER, SIBLINGS)),
     Row(
@@ -182,7 +182,7 @@ ROWS = [
     Row("an Update claims a domain that lost one tag", UPDATE, live(tags=HALF_MINE), Change, (FOUND_AGAIN,)),
     Row("an adopting Update claims it as taken over", UPDATE_ADOPTING, live(), Change, (TAKEN_OVER,)),
     Row(
-        "an adopting Update keeps the claims behind the holder's tags that somebody removed",
+        "an adopting Update keeps the claims behind the holder's removed tags",
         UPDATE_ADOPTING,
         live(tags={key: value for key, value in tags_of((TAKEN_OVER, THEIRS)).items() if key.endswith(".1")}),
         Change,
@@ -219,9 +219,9 @@ ROWS = [
     Row("a rename that comes back claims its empty domain", RENAME, live(MADE), Change, (MADE_NOW,), contents=Use()),
     Row("a rename that comes back marks its domain as found", RENAME, live(MADE, profiles=7), Change, (FOUND_AGAIN,)),
     Row("a rename whose answer was lost finds what it made", RENAME, live(MADE_NOW, profiles=7), Change, (MADE_NOW,)),
-    Row("a rename refuses nobody's domain", RENAME, live(), Refuse, why=EXISTS + "belongs to no stack"),
+    Row("a rename refuses an unowned domain", RENAME, live(), Refuse, why=EXISTS + "belongs to no stack"),
     Row("a rename refuses another stack's", RENAME, live(THEIRS), Refuse, why=EXISTS + "belongs to Domain"),
-    Row("an adopting rename takes nobody's over", RENAME_ADOPTING, live(), Change, (TAKEN_OVER,)),
+    Row("an adopting rename takes an unowned domain over", RENAME_ADOPTING, live(), Change, (TAKEN_OVER,)),
     Row("an adopting rename takes another's over", RENAME_ADOPTING, live(THEIRS), Change, (TAKEN_OVER, THEIRS)),
     Row(
         "a rename that comes back to what is lent to a sibling takes it over again",
@@ -284,15 +284,15 @@ ROWS = [
             ("in no rollback, protection absent", DELETE, Rollback.NO, Destroy),
             ("in no rollback, protected", DELETE_PROTECTED, Rollback.NO, Refuse),
             ("in no rollback, protection lifted", DELETE_UNPROTECTED, Rollback.NO, Destroy),
-            ("nobody can tell, protection absent", DELETE, Rollback.UNKNOWN, Refuse),
-            ("nobody can tell, protected", DELETE_PROTECTED, Rollback.UNKNOWN, Refuse),
-            ("nobody can tell, protection lifted", DELETE_UNPROTECTED, Rollback.UNKNOWN, Destroy),
+            ("CloudFormation cannot be asked, protection absent", DELETE, Rollback.UNKNOWN, Refuse),
+            ("CloudFormation cannot be asked, protected", DELETE_PROTECTED, Rollback.UNKNOWN, Refuse),
+            ("CloudFormation cannot be asked, protection lifted", DELETE_UNPROTECTED, Rollback.UNKNOWN, Destroy),
         )
     ),
     Row("an own domain without a request-id counts as found", DELETE, live(tags=UNDATED, profiles=7), Ask.ROLLBACK),
     Row("a domain taken over is given back to its owner", DELETE, live(TAKEN_OVER, THEIRS), Change, (THEIRS,)),
     Row("a domain taken over with data is given back", DELETE, live(TAKEN_OVER, THEIRS, profiles=7), Change, (THEIRS,)),
-    Row("a domain taken over from nobody is nobody's again", DELETE, live(TAKEN_OVER, profiles=7), Change, ()),
+    Row("a domain taken over from nobody is unowned again", DELETE, live(TAKEN_OVER, profiles=7), Change, ()),
     Row("a protected domain taken over is given back", DELETE_PROTECTED, live(TAKEN_OVER, profiles=7), Change, ()),
     Row("an unprotected domain taken over: is it a rollback?", DELETE_UNPROTECTED, live(TAKEN_OVER), Ask.ROLLBACK),
     Row(
@@ -311,7 +311,7 @@ ROWS = [
         rollback=Rollback.YES,
     ),
     Row(
-        "an unprotected domain taken over from nobody is given back where nobody can tell",
+        "an unprotected domain taken over from nobody is given back where CloudFormation cannot be asked",
         DELETE_UNPROTECTED,
         live(TAKEN_OVER),
         Change,
@@ -344,7 +344,7 @@ ROWS = [
     Row("a Delete leaves what may be another's", DELETE, live(tags={STACK_ID: ELSEWHERE}), Leave, why="now belongs"),
     Row("protection is no claim", DELETE_PROTECTED, live(THEIRS, profiles=7), Leave),
     Row("a Delete leaves what was given back before", DELETE_ADOPTED, live(), Leave, why="was given back before"),
-    Row("a Delete refuses nobody's domain", DELETE, live(), Refuse, why="has lost its ownership tags"),
+    Row("a Delete refuses an unowned domain", DELETE, live(), Refuse, why="has lost its ownership tags"),
     Row("a Delete refuses it without protection, too", DELETE_UNPROTECTED, live(), Refuse, why="has lost its owner"),
     Row("a Delete refuses what lost one tag", DELETE, live(tags=HALF_MINE), Refuse, why="has lost its ownership tags"),
     Row("a failed Create's domain is asked about", DELETE_FAILED, live(MADE), Ask.CONTENTS),
@@ -352,7 +352,7 @@ ROWS = [
     Row("an unsettled Create's domain is deleted", DELETE_UNSETTLED, live(MADE), Destroy, contents=Use()),
     Row("a failed Create's domain with profiles stays", DELETE_FAILED, live(MADE, profiles=7), Leave, why="7 profiles"),
     Row("a failed Create's domain with an integration stays", DELETE_FAILED, live(MADE), Leave, contents=INTEGRATION),
-    Row("a failed Create's domain, and nobody can tell", DELETE_FAILED, live(MADE), Refuse, contents=DENIED),
+    Row("a failed Create's domain, whose contents are not known", DELETE_FAILED, live(MADE), Refuse, contents=DENIED),
     Row("a failed Create's domain with protection lifted", DELETE_FAILED_UNPROTECTED, live(MADE, profiles=7), Destroy),
     Row("a failed Create leaves what a later one has made", DELETE_FAILED, live(MADE_NOW), Leave),
     Row("a failed Create leaves what was found again", DELETE_FAILED, live(FOUND_AGAIN), Leave),
@@ -379,7 +379,7 @@ ROWS = [
         live(Claim(ELSEWHERE, "Domain", EARLIER)),
         Leave,
     ),
-    Row("a failed Create leaves nobody's domain", DELETE_FAILED, live(), Leave),
+    Row("a failed Create leaves an unowned domain", DELETE_FAILED, live(), Leave),
     Row("a failed Create left nothing", DELETE_FAILED, None, Leave),
     Row("an unanswered Create's domain is asked about", DELETE_MADE_UP, live(MADE), Ask.CONTENTS),
     Row("an unanswered Create's domain is deleted", DELETE_MADE_UP, live(MADE), Destroy, contents=Use()),
@@ -387,7 +387,7 @@ ROWS = [
     Row("with protection lifted, too", DELETE_MADE_UP_UNPROTECTED, live(MADE, objects=7), Leave),
     Row("an unanswered Create's domain without counts stays", DELETE_MADE_UP, live(MADE) | {"Stats": {}}, Refuse),
     Row(
-        "an unanswered Create's domain stays where nobody can tell what is in it",
+        "an unanswered Create's domain stays where its contents are not known",
         DELETE_MADE_UP,
         live(MADE),
         Refuse,
@@ -398,7 +398,7 @@ ROWS = [
     Row("an unanswered Create leaves what it only found", DELETE_MADE_UP, live(FOUND_AGAIN), Leave),
     Row("an unanswered Create leaves what is lent", DELETE_MADE_UP, live(SIBLINGS_ON_LOAN, MADE), Leave),
     Row("an unanswered Create leaves another stack's", DELETE_MADE_UP, live(THEIRS), Leave),
-    Row("an unanswered Create leaves nobody's", DELETE_MADE_UP, live(), Leave),
+    Row("an unanswered Create leaves an unowned domain", DELETE_MADE_UP, live(), Leave),
     Row("an unanswered Create left nothing", DELETE_MADE_UP, None, Leave),
 ]
 
@@ -421,8 +421,8 @@ def test_what_happens_on_each_event(row: Row) -> None:
             after = {key: value for key, value in {**before, **changes.tag}.items() if key not in changes.untag}
             kept = {key: value for key, value in after.items() if is_ownership_key(key)}
             assert kept == tags_of(row.claims or ())
-            is_nobodys_again = row.claims == ()
-            assert and_look == (kept != before and not is_nobodys_again)
+            is_unowned_again = row.claims == ()
+            assert and_look == (kept != before and not is_unowned_again)
             is_takeover = row.event.request_type != "Delete" and len(row.claims or ()) > len(read_claims(before))
             assert takes_over == (is_takeover and not row.event.is_for("customers"))
         case Destroy(name):
@@ -437,14 +437,14 @@ UNDONE = [
     ("its own, made, with objects", live(MADE, objects=1), None, Leave),
     ("its own, made, with an object type", live(MADE), Use("an object type"), Leave),
     ("its own, made, without counts", live(MADE) | {"Stats": {}}, None, Refuse),
-    ("its own, made, and nobody can tell what is in it", live(MADE), DENIED, Refuse),
+    ("its own, made, with contents that are not known", live(MADE), DENIED, Refuse),
     ("its own, found again", live(FOUND_AGAIN), Use(), Leave),
     ("taken over from another", live(TAKEN_OVER, THEIRS), None, Change),
     ("taken over from nobody", live(TAKEN_OVER), None, Change),
     ("taken over and lent on", live(THEIRS_ON_LOAN, TAKEN_OVER), None, Change),
     ("made and lent", live(THEIRS_ON_LOAN, MADE), None, Leave),
     ("another stack's", live(THEIRS), None, Leave),
-    ("nobody's", live(), None, Leave),
+    ("unowned", live(), None, Leave),
     ("absent", None, None, Leave),
 ]
 

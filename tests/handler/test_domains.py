@@ -323,7 +323,7 @@ class TestRegionWithoutTheService:
         assert REGION in regions
         assert f"Customer Profiles does not exist in this region. Use one of {', '.join(regions)}" in str(error)
 
-    def test_another_endpoint_that_somebody_set_is_not_blamed_on_the_region(
+    def test_another_configured_endpoint_is_not_blamed_on_the_region(
         self, wire: Wire, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")

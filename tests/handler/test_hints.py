@@ -1,4 +1,4 @@
-"""Messages that know the trap: for each mistake that people often make, what it says. One table, input to message."""
+"""Messages for common mistakes: one table, input to message."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def adopted(claim: Claim) -> Claim:
 
 OPERATIONS = [
     ("a takeover from the maker", (A,), lambda claims: take_over(claims, event("B")), (adopted(B), A)),
-    ("a takeover from nobody", (), lambda claims: take_over(claims, event("B")), (adopted(B),)),
+    ("a takeover of an unowned domain", (), lambda claims: take_over(claims, event("B")), (adopted(B),)),
     (
         "a takeover from a borrower",
         (adopted(B), A),
@@ -124,7 +124,7 @@ OPERATIONS = [
         (adopted(A), adopted(B), A),
     ),
     ("giving back to the maker", (adopted(B), A), give_back, (A,)),
-    ("giving back to nobody", (adopted(B),), give_back, ()),
+    ("giving back, unowned again", (adopted(B),), give_back, ()),
     ("giving back to another borrower", (adopted(C), adopted(B), A), give_back, (adopted(B), A)),
     (
         "the maker lets go of what it lent",
@@ -156,7 +156,7 @@ OPERATIONS = [
         lambda claims: hold_as(claims, claim_of(event("A"), FOUND)),
         (claim_of(event("A"), FOUND),),
     ),
-    ("nobody's domain is claimed", (), lambda claims: hold_as(claims, A), (A,)),
+    ("an unowned domain is claimed", (), lambda claims: hold_as(claims, A), (A,)),
 ]
 
 
@@ -216,11 +216,11 @@ def test_only_the_last_claim_is_a_makers(claims: Claims) -> None:
         ({REQUEST_ID: "r"}, ()),
     ],
     ids=[
-        "without a request-id nobody knows which event made it",
+        "without a request-id it is not known which event made it",
         "a claim in the list that lost two tags",
         "the holder's tags were removed",
         "a request-id alone",
     ],
 )
-def test_claims_that_somebody_removed_tags_of(tags: dict[str, str], claims: Claims) -> None:
+def test_claims_with_removed_tags(tags: dict[str, str], claims: Claims) -> None:
     assert read_claims(tags) == claims

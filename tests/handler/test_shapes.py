@@ -1,4 +1,4 @@
-"""Each value becomes what its shape says, by exactly the conversions that the contract names; nothing is guessed."""
+"""Each value becomes what its shape says, by exactly the documented conversions; nothing is guessed."""
 
 from __future__ import annotations
 

@@ -245,7 +245,7 @@ def test_whether_a_stack_is_rolling_back(
     assert stack.rollback(EVENT) is rollback
 
 
-def test_where_the_stack_cannot_be_asked_nobody_knows_whether_it_rolls_back(
+def test_where_the_stack_cannot_be_asked_it_is_unknown_whether_it_rolls_back(
     cloudformation: Stubber, caplog: pytest.LogCaptureFixture
 ) -> None:
     cloudformation.add_client_error("describe_stacks", "AccessDenied", "no")

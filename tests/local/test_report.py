@@ -47,9 +47,9 @@ def test_a_guess_has_what_was_seen_of_it_beside_it() -> None:
 
 
 def test_a_run_that_was_stopped_and_what_is_left_of_it_are_told() -> None:
-    text = report(run(left=("stack verify-1: stopped before it was removed",), stopped="by whoever ran it"))
+    text = report(run(left=("stack verify-1: stopped before it was removed",), stopped="with Ctrl-C or SIGTERM"))
 
-    assert "The run was stopped: by whoever ran it" in text
+    assert "The run was stopped: with Ctrl-C or SIGTERM" in text
     assert "- stack verify-1: stopped before it was removed" in text
 
 

@@ -60,7 +60,7 @@ def test_a_step_that_fails_spoils_the_story_and_ends_it(story: Story) -> None:
 def test_waiting_ends_when_the_condition_holds_and_after_the_time_that_was_given(story: Story) -> None:
     answers = iter([False, True])
     assert story.wait_for(lambda: next(answers)) > 0
-    with pytest.raises(EngineError, match="in vain"):
+    with pytest.raises(EngineError, match="without success"):
         story.wait_for(lambda: False, at_most=0)
 
 

@@ -1,4 +1,4 @@
-"""What is compared: this project, and what one would write instead, each as `sam build` leaves it."""
+"""What is compared: this project and the alternatives to it, each as `sam build` leaves it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def build_cdks(artifact: Path) -> list[Artifact]:
 
 
 def _build_with_sam(name: str, folder: Path, interpreter: Interpreter, sam: Path) -> Path:
-    """Build tools/bench/NAME with the builder for Python that `sam build` has by itself. Returns the artifact."""
+    """Build tools/bench/NAME with SAM's own builder for Python. Returns the artifact."""
     template = folder / f"{name}.yaml"
     template.write_text(_TEMPLATE.format(source=Path(__file__).parent / name, version=interpreter.version))
     build_directory = folder / f"build-{name}"

@@ -1,4 +1,4 @@
-"""From the event to the answer, cold and warm, of all contenders in turn: the machine's moods meet them all alike."""
+"""The time from event to answer, cold and warm. All contenders run in turn, so the machine's load affects all alike."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The command. Exit status 0: no drift; 1: drift; 2: could not tell, since something that was needed failed.
+"""The command. Exit status 0: no drift; 1: drift; 2: not everything could be compared, because a call failed.
 
-A value that nobody can know (a NoEcho parameter, a secret) is named, and changes nothing about the exit status.
+A value that cannot be known (a NoEcho parameter, a secret) is listed, and does not change the exit status.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def compare(wanted: Wanted, live: Mapping[str, Any] | None, shape: StructureShap
     """Compare a resource with its live domain.
 
     `live` is the domain as GetDomain reports it, None if there is none. `shape` is the input shape of CreateDomain.
-    Only what the template names is compared: the rest is left to whoever set it, and by an update, too.
+    Only what the template names is compared: an update leaves the rest as it is, too.
     """
     if live is None:
         return Comparison((Difference("DomainName", wanted.domain_name, None, "the domain is gone"),))
@@ -106,7 +106,7 @@ def _of_name(wanted: Wanted, desired: Desired) -> Iterator[Difference]:
 
 def _of_owner(wanted: Wanted, live: Mapping[str, Any]) -> Iterator[Difference]:
     tags = live.get("Tags", {})
-    # The owner is told by these two fields of an event alone.
+    # Only these two fields of an event decide on the owner.
     event = Event("Update", "", wanted.stack_id, wanted.logical_id, wanted.domain_name, {}, {})
     claims = read_claims(tags)
     owned_by = owner(claims, event)

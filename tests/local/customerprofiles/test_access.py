@@ -1,4 +1,4 @@
-"""The stand-in asks whoever knows the policies, and refuses in AWS's words."""
+"""The stand-in asks about the policies, and refuses in AWS's words."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def exporting_to(bucket: str, **key: str) -> dict[str, Any]:
     return {"Enabled": True, "ExportingConfig": {"S3Exporting": {"S3BucketName": bucket, **key}}}
 
 
-def test_everything_is_allowed_unless_somebody_knows_better() -> None:
+def test_everything_is_allowed_without_policies() -> None:
     assert isinstance(CustomerProfilesBackend.authorizer, AllowEverything)
     assert isinstance(CustomerProfilesBackend.resource_policies, AllowEverything)
 

@@ -1,4 +1,4 @@
-"""The stand-in takes as many calls a second as the API does by default, once it is told to."""
+"""The stand-in takes as many calls a second as the API does by default, if its quotas are switched on."""
 
 from __future__ import annotations
 
