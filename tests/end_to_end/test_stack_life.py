@@ -269,6 +269,25 @@ def test_a_domain_made_by_hand_is_taken_over_when_the_template_says_so(
     assert domain["CreatedAt"] == created
 
 
+def test_a_domain_moves_to_another_stack_which_owns_it_from_then_on(
+    stack: Stack, other_stack: Stack, api: CustomerProfilesClient, name: str
+) -> None:
+    """The steps of docs/migration.md, "To another stack"."""
+    stack.deploy({"DomainName": name, "DefaultExpirationDays": 366})
+    created = described(api, name)["CreatedAt"]
+
+    other_stack.deploy({"DomainName": name, "DefaultExpirationDays": 366, "AdoptExisting": True})
+    assert stack.delete()[-1].status == "DELETE_COMPLETE"
+    domain = described(api, name)
+    assert domain["CreatedAt"] == created
+    assert other_stack.name in domain["Tags"]["cloudformation:stack-id"]
+    assert not any(key.endswith(".1") for key in domain["Tags"])
+
+    other_stack.delete()
+    with pytest.raises(api.exceptions.ResourceNotFoundException):
+        described(api, name)
+
+
 def test_the_pre_signed_url_is_in_no_line_of_the_log(stack: Stack, other_stack: Stack, name: str) -> None:
     stack.deploy({"DomainName": name, "DefaultExpirationDays": 366})
     other_stack.deploy({"DomainName": name, "DefaultExpirationDays": 5000})
