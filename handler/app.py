@@ -73,8 +73,7 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
     if live is None and event.is_for(desired.name):
         logger.warning("the domain is gone; it is made again")
     live = work.settle(lambda facts: decision.create_or_update(event, desired, old, domains.shape, facts), live)
-    is_first = work.has_claimed and event.is_first_for(desired.name)
-    if is_first and (late := _late(event, timeliness.is_late_to_answer)):
+    if work.has_claimed and (late := _late(event, timeliness.is_late_to_answer)):
         is_undone = work.is_its_work and not timeliness.has_succeeded(late.listed, desired.name)
         raise RefusedError(work.withdrawn(late.why) if is_undone else f"{late.why}. Nothing was undone")
     if undo_failed:
@@ -101,8 +100,17 @@ def delete(event: Event, invocation: Invocation) -> Outcome:
             break
     if event.is_unsettled and work.name and not (live and work.has_claim_to(live)):
         live = work.look_late()
+    if live and not event.is_for(work.name) and _has_succeeded_since(event, work.name):
+        logger.warning("nothing done: the domain belongs to a later Create of the resource")
+        return Outcome(event.physical_id)
     work.settle(lambda facts: decision.delete(event, facts, protection=protection, adopts=adopts), live)
     return Outcome(event.physical_id)
+
+
+def _has_succeeded_since(event: Event, name: str) -> bool:
+    """Whether a Create was repeated with success after the one that failed, for which this event cleans up."""
+    listed = stack.listed(event)
+    return listed is not None and timeliness.has_succeeded(listed, name)
 
 
 def _undo_replacement(event: Event, domains: Domains, old: Desired, name: str) -> ApiError | RefusedError | None:

@@ -148,7 +148,8 @@ def _claim(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Clai
     if whose is Owner.UNOWNED and is_known:
         # Somebody removed the holder's tags, but perhaps not those of the claims behind it.
         behind = read_claims(tags, first=1)
-        return ownership.take_over(behind, event) if desired.adopt_existing else (claim_of(event, FOUND),)
+        is_loan = desired.adopt_existing or behind or refusals.NATIVE_STACK_ID in tags
+        return ownership.take_over(behind, event) if is_loan else (claim_of(event, FOUND),)
     if whose is Owner.LENT and not event.is_create:
         if ownership.is_lent_within_stack(claims, event):
             return ownership.take_over(claims, event)

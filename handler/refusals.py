@@ -13,7 +13,7 @@ from handler.ownership import LOGICAL_ID, STACK_ID, Claims
 from handler.plans import Refuse, Use
 
 # System tags of AWS::CustomerProfiles::Domain. They stay after a deletion that retains the domain.
-_NATIVE_STACK_ID = "aws:cloudformation:stack-id"
+NATIVE_STACK_ID = "aws:cloudformation:stack-id"
 _NATIVE_LOGICAL_ID = "aws:cloudformation:logical-id"
 
 
@@ -21,9 +21,9 @@ def already_exists(name: str, claims: Claims, tags: Mapping[str, str]) -> Refuse
     """A Create, or an Update to a new name, meets a domain that is not its own."""
     if claims:
         belongs = f"belongs to {holder(claims)}"
-    elif _NATIVE_STACK_ID in tags:
+    elif NATIVE_STACK_ID in tags:
         belongs = (
-            f"belongs to {tags.get(_NATIVE_LOGICAL_ID, 'a resource')} of stack {tags[_NATIVE_STACK_ID]} "
+            f"belongs to {tags.get(_NATIVE_LOGICAL_ID, 'a resource')} of stack {tags[NATIVE_STACK_ID]} "
             "(AWS::CustomerProfiles::Domain), unless that stack has retained it"
         )
     else:

@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from handler.event import Event
 from handler.telemetry import logger
@@ -21,6 +22,9 @@ from handler.timeliness import NOT_LISTED, Listed, Rollback
 # An answer that does not come must not take the time that the event itself needs.
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=3, read_timeout=5)
 
+# A response that is not CloudFormation's, such as a proxy's page, tells as little as an error.
+_CANT_TELL = (ClientError, BotoCoreError, ResponseParserError, KeyError, IndexError)
+
 
 def tags(event: Event) -> Mapping[str, str]:
     """The tags of the event's stack, where the function is to give them to domains (PROPAGATE_STACK_TAGS)."""
@@ -28,7 +32,7 @@ def tags(event: Event) -> Mapping[str, str]:
         return {}
     try:
         return {tag["Key"]: tag["Value"] for tag in _describe_stack(event.stack_id).get("Tags", [])}
-    except (ClientError, BotoCoreError) as error:
+    except _CANT_TELL as error:
         logger.warning("the stack's tags could not be read, so the domain doesn't get them", error=str(error))
         return {}
 
@@ -38,17 +42,16 @@ def listed(event: Event) -> Listed | None:
     if not _may_ask():
         return None
     try:
-        detail = client().describe_stack_resource(StackName=event.stack_id, LogicalResourceId=event.logical_id)
-    except (ClientError, BotoCoreError) as error:
+        asked = client().describe_stack_resource(StackName=event.stack_id, LogicalResourceId=event.logical_id)
+        resource = asked["StackResourceDetail"]
+        since = resource["LastUpdatedTimestamp"].timestamp()
+        return Listed(resource["ResourceStatus"], resource.get("PhysicalResourceId", ""), since)
+    except _CANT_TELL as error:
         # "Resource Domain does not exist for stack ...", not "Stack with id ... does not exist".
         if isinstance(error, ClientError) and error.response["Error"]["Message"].startswith("Resource "):
             return NOT_LISTED
         logger.warning("CloudFormation could not be asked whether it still wants this event", error=str(error))
         return None
-    resource = detail["StackResourceDetail"]
-    return Listed(
-        resource["ResourceStatus"], resource.get("PhysicalResourceId", ""), resource["LastUpdatedTimestamp"].timestamp()
-    )
 
 
 def rollback(event: Event) -> Rollback:
@@ -66,7 +69,7 @@ def rollback(event: Event) -> Rollback:
             if "ROLLBACK" in stack["StackStatus"] or " failed to " in stack.get("StackStatusReason", ""):
                 return Rollback.YES
             stack_id = stack.get("ParentId", "")
-    except (ClientError, BotoCoreError) as error:
+    except _CANT_TELL as error:
         logger.warning("CloudFormation could not be asked whether the stack is rolling back", error=str(error))
         return Rollback.UNKNOWN
     return Rollback.NO

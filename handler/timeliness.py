@@ -97,10 +97,14 @@ def has_never_succeeded(event: Event, listed: Listed, name: str) -> bool:
     """Whether the event is a Create that CloudFormation lists as failed, or as deleted after it had failed.
 
     Only then can a domain that an earlier delivery of it made be a leftover. After a success CloudFormation lists the
-    domain's name, also when the domain was retained, or it lists what the resource has become since.
+    domain's name, also when the domain was retained, or it lists what the resource has become since: another domain,
+    or the failure of a later Create.
     """
     is_over = listed.status == "CREATE_FAILED" or listed.status.startswith("DELETE_")
-    return event.is_create and is_over and listed.physical_id != name
+    listed_id = listed.physical_id
+    is_its_failure = listed_id.endswith(f":{event.request_id}")
+    is_made_up = ":" not in listed_id and (not listed_id or f"-{event.logical_id}-" in listed_id)
+    return event.is_create and is_over and listed_id != name and (is_its_failure or is_made_up)
 
 
 def has_succeeded(listed: Listed, name: str) -> bool:

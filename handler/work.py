@@ -142,8 +142,6 @@ class Work:
         return live
 
     def _change(self, plan: Change, live: Live) -> Live:
-        if plan.takes_over and self.found is None:
-            self.found = live
         self.has_claimed |= plan.and_look
         changes = plan.changes
         if changes.postponed:
@@ -152,12 +150,25 @@ class Work:
         if changes.untag_first:
             self.domains.untag(plan.name, changes.untag_first)
         if changes.tag:
-            self.domains.tag(plan.name, changes.tag)
+            self._tag(plan, live)
         for settings in changes.updates:
             live |= self.domains.update(plan.name, settings)
         if changes.untag:
             self.domains.untag(plan.name, changes.untag)
         return live
+
+    def _tag(self, plan: Change, live: Live) -> None:
+        """Set the tags. A takeover that was refused here has changed nothing, so that nothing is to be put back."""
+        is_done = False
+        try:
+            self.domains.tag(plan.name, plan.changes.tag)
+            is_done = True
+        except ApiError as error:
+            is_done = error.unsettled
+            raise
+        finally:
+            if is_done and plan.takes_over and self.found is None:
+                self.found = live
 
     def _look_after(self, error: ApiError) -> Live | None:
         try:

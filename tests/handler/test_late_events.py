@@ -112,3 +112,21 @@ def test_a_create_that_is_wanted_asks_once_and_succeeds(
     lists(cloudformation, "CREATE_IN_PROGRESS", "")
     assert create(function, mailbox, clock, CREATE)["Status"] == "SUCCESS"
     assert "customers" in live_domains()
+
+
+def test_the_delete_after_a_create_that_was_never_answered_leaves_what_a_later_create_has_made(
+    function: Function, mailbox: Mailbox, cloudformation: Stubber
+) -> None:
+    tags = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "a-later-create"}
+    live_domains()["customers"] = Domain("customers", {"DefaultExpirationDays": 30}, tags, ACCOUNT, REGION)
+    lists(cloudformation, "CREATE_COMPLETE", "customers")
+    sent = event("Delete", CREATE, physical_id="shop-Domain-1A2B", response_url=mailbox.url())
+    assert function.invoke(sent).answer["Status"] == "SUCCESS"
+    assert "customers" in live_domains()
+
+
+def test_a_page_that_is_not_cloudformations_answer_turns_nothing_into_a_failure(
+    function: Function, mailbox: Mailbox, clock: Clock, cloudformation: Stubber
+) -> None:
+    cloudformation.add_response("describe_stack_resource", {})
+    assert create(function, mailbox, clock, CREATE)["Status"] == "SUCCESS"

@@ -132,3 +132,20 @@ def test_a_takeover_without_room_for_its_tags_is_refused_before_anything_is_chan
     assert "and the API allows 50" in answer["Reason"]
     assert wire.changes == []
     assert reported() == before
+
+
+def test_a_takeover_that_was_refused_at_once_does_not_undo_what_the_owner_changes_meanwhile(
+    theirs: dict[str, Any], function: Function, mailbox: Mailbox, wire: Wire
+) -> None:
+    denied = next(fault for fault in ERRORS if fault.name == "AccessDeniedException")
+
+    def refuse_and_change(attempt: int, operation: str) -> Fault | None:
+        if operation != "TagResource":
+            return None
+        live_domains()["customers"].update({"DefaultExpirationDays": 365})
+        return denied
+
+    wire.begin(refuse_and_change)
+    assert take_over(function, mailbox)["Status"] == "FAILED"
+    assert live_domains()["customers"].configuration["DefaultExpirationDays"] == 365
+    assert "UpdateDomain" not in wire.changes
