@@ -114,9 +114,8 @@ def deliver(url: Any, answer: Mapping[str, Any], end: Deadline) -> None:
     if not is_response_url(url):
         raise AnswerNotTakenError(f"The event's ResponseURL is not a URL of CloudFormation's. The answer was: {said}")
     pause, body = 0.1, encoded(answer)
-    while outcome := _attempt(
-        url, body, end.seconds_left() / 3
-    ):  # so that an attempt that hangs leaves time for two more
+    # An attempt gets a third of the time that is left, so that one that hangs leaves time for two more.
+    while outcome := _attempt(url, body, end.seconds_left() / 3):
         pause = min(pause * 2, 10.0)
         if end.seconds_left() - pause < 0.5:
             raise AnswerNotTakenError(f"CloudFormation did not take the answer ({outcome}). The answer was: {said}")

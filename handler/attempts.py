@@ -34,7 +34,10 @@ class Attempts:
         self.last_error = ""
 
     def note(self, fate: Fate) -> None:
-        """Note one attempt. One whose fate is not known may be carried out after the event was answered."""
+        """Note one attempt at a call that changes something.
+
+        If its fate is UNKNOWN, the API may have acted already, or may still act after the event was answered.
+        """
         self.can_have_acted |= fate in (Fate.UNKNOWN, Fate.DONE)
         self.may_still_act |= fate is Fate.UNKNOWN
 
