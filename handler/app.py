@@ -13,12 +13,14 @@ event is refused, errors.py what the API answered. retries.py says which calls a
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from handler import advice, convergence, decision, stack, timeliness
+from handler.deadline import DeadlineReached
 from handler.dispatch import CustomResource, Invocation, Outcome
 from handler.domains import ApiError, Domains, connect
 from handler.event import Event
@@ -33,6 +35,7 @@ from handler.properties import (
     with_more_tags,
 )
 from handler.telemetry import logger
+from handler.timeliness import Rollback
 from handler.work import Work
 
 resource = CustomResource()
@@ -59,7 +62,10 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
         event,
         domains,
         desired.name,
-        put_back=lambda found, live: convergence.put_back(event, desired, found, live, domains.shape),
+        put_back=[
+            functools.partial(put_back, event, desired, shape=domains.shape)
+            for put_back in (convergence.put_back_settings, convergence.put_back_claims)
+        ],
     )
     for advised in advice.find(desired):
         logger.info(f"advice: {advised}")
@@ -72,10 +78,17 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
     live = work.look() if event.is_for(desired.name) else None
     if live is None and event.is_for(desired.name):
         logger.warning("the domain is gone; it is made again")
-    live = work.settle(lambda facts: decision.create_or_update(event, desired, old, domains.shape, facts), live)
-    if work.has_claimed and (late := _late(event, timeliness.is_late_to_answer)):
-        is_undone = work.is_its_work and not timeliness.has_succeeded(late.listed, desired.name)
-        raise RefusedError(work.withdrawn(late.why) if is_undone else f"{late.why}. Nothing was undone")
+    try:
+        live = work.settle(
+            lambda facts: decision.create_or_update(event, desired, old, domains.shape, facts),
+            live,
+            before_change=lambda: _refuse_if_late(event, desired.name),
+        )
+    except (ApiError, RefusedError) as error:
+        error.args = (f"{error}. {undo_failed}",) if undo_failed else error.args
+        raise
+    if work.has_changed and (late := _late(event, timeliness.is_late_to_answer, is_done=True)):
+        raise RefusedError(_undone(late, work, desired, old))
     if undo_failed:
         raise undo_failed
     return Outcome(desired.name, outputs(live, domains.arn(desired.name), domains.reported_shape, domains.shape))
@@ -128,17 +141,43 @@ def _undo_replacement(event: Event, domains: Domains, old: Desired, name: str) -
     return None
 
 
+def _undone(late: _Late, work: Work, desired: Desired, old: Desired) -> str:
+    """Undo what a Create or an Update has done that is no longer wanted. Returns the reason to answer."""
+    if work.is_its_work and not timeliness.has_succeeded(late.listed, work.name):
+        return work.withdrawn(late.why)
+    event, shape = work.event, work.domains.shape
+    if event.is_for(work.name) and stack.rollback(event) is Rollback.YES:
+        work.settle(lambda facts: convergence.go_back(event, desired, old, facts.live, shape), work.look())
+        return f"{late.why}. The domain is as the Update's rollback wants it"
+    return f"{late.why}. Nothing was undone"
+
+
 @dataclass(frozen=True)
 class _Late:
     listed: timeliness.Listed
     why: str
 
 
-def _late(event: Event, is_late: Callable[[Event, float], bool]) -> _Late | None:
-    """Why CloudFormation no longer wants the event; None if it does, can't be asked, or the event is not late."""
+def _refuse_if_late(event: Event, name: str) -> None:
+    """Raise RefusedError if a Create, or an Update to a new name, would change a domain that a later event has made."""
+    if event.is_first_for(name) and (late := _late(event, timeliness.is_late_to_answer)):
+        raise RefusedError(f"{late.why}. Nothing was changed")
+
+
+def _late(event: Event, is_late: Callable[[Event, float], bool], *, is_done: bool = False) -> _Late | None:
+    """Why CloudFormation no longer wants the event; None if it does, can't be asked, or the event is not late.
+
+    An event that is done succeeds if the question takes longer than the time that is left.
+    """
     if not is_late(event, time.time()):
         return None
-    listed = stack.listed(event)
+    try:
+        listed = stack.listed(event)
+    except DeadlineReached:
+        if not is_done:
+            raise
+        logger.warning("there was no time to ask CloudFormation whether it still wants this event")
+        return None
     if listed is None or timeliness.is_wanted(event, listed):
         return None
     why = timeliness.why_unwanted(event, listed)

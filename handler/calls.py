@@ -75,7 +75,7 @@ class Calls:
                     if attempt == 1:
                         logger.warning("retrying", error=str(error))
                     time.sleep(pause)
-                    if call.operation == "DeleteDomain" and attempt >= retries.LIMITS.attempts_at_delete:
+                    if retries.needs_a_look(error.kind, call.operation, attempt):
                         error.retryable = True
                         raise
         except DeadlineReached as reached:

@@ -52,6 +52,10 @@ class Changes:
     untag: tuple[str, ...] = ()  # keys of tags to remove
     postponed: tuple[str, ...] = ()  # properties that differ, but that the service can't change now
 
+    def __bool__(self) -> bool:
+        """Whether there is anything to send."""
+        return bool(self.untag_first or self.tag or self.updates or self.untag)
+
 
 def find(
     desired: Desired, old: Desired, live: Live, claims: Mapping[str, str] | None, shape: StructureShape

@@ -8,6 +8,7 @@ fails can be put back.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from botocore.model import StructureShape
@@ -25,7 +26,7 @@ def converge(
 ) -> Plan:
     """Bring the domain to the desired state, with these claims; `old` is what the template asked for before."""
     if old.name != desired.name:
-        old = Desired(old.name)  # it speaks of another domain, and says nothing of what this one was asked to be
+        old = Desired(old.name)  # the template asked that of another domain, so this one did not get it from there
     found = changes.find(desired, old, live, tags_of(claims), shape)
     count, most = _tags_after(found, live.get("Tags", {})), int(shape.members["Tags"].metadata["max"])
     if count > most:
@@ -49,8 +50,37 @@ def reclaim(live: Live, claims: Claims) -> Change:
     )
 
 
-def put_back(event: Event, desired: Desired, found: Live, live: Live | None, shape: StructureShape) -> Plan:
-    """Put a domain back as it was found, after a takeover that failed; `desired` is what the takeover wanted."""
+def go_back(event: Event, desired: Desired, old: Desired, live: Live | None, shape: StructureShape) -> Plan:
+    """Bring a domain back to what the template asked for before, after an Update that is being rolled back.
+
+    The Update that rolls it back may have looked at the domain before this one changed it, and does not look again.
+    """
+    claims = read_claims(live.get("Tags", {})) if live else ()
+    if live is None or old.name != desired.name or owner(claims, event) is not Owner.OWN:
+        return Leave(f"domain {desired.name} is gone, has another owner, or was another one before")
+    return converge(old, desired, live, claims, shape)
+
+
+def put_back_settings(event: Event, desired: Desired, found: Live, live: Live | None, shape: StructureShape) -> Plan:
+    """Put the settings back after a takeover that failed, while the domain is still claimed.
+
+    `desired` is what the takeover wanted, `found` the domain as it was before.
+    """
+    plan = _put_back(event, desired, found, live, shape)
+    if isinstance(plan, Leave):
+        return plan
+    return replace(plan, changes=Changes(updates=plan.changes.updates, postponed=plan.changes.postponed))
+
+
+def put_back_claims(event: Event, desired: Desired, found: Live, live: Live | None, shape: StructureShape) -> Plan:
+    """Put claims and tags back after a takeover that failed, even if the settings could not be."""
+    plan = _put_back(event, desired, found, live, shape)
+    if isinstance(plan, Leave):
+        return plan
+    return replace(plan, changes=replace(plan.changes, updates=(), postponed=()))
+
+
+def _put_back(event: Event, desired: Desired, found: Live, live: Live | None, shape: StructureShape) -> Change | Leave:
     if live is None:
         return Leave("the domain that was taken over is gone")
     claims = read_claims(live.get("Tags", {}))

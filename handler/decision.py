@@ -19,7 +19,9 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
     Update, same name         absent                       it is made again
     Update, new name          absent, own, unowned,        as a Create
                               foreign
-    Update, new name          lent to another stack        nothing: a rollback comes back to a domain that it has lent
+    Update, new name          lent to another stack        nothing in a rollback, which comes back to a domain that it
+                                                           has lent, or if CloudFormation can't be asked; else as a
+                                                           Create
     Update, back to the name  (the domain of the           undone, as after a failed Create; then the event goes on
     that it never left        replacement that failed)
 
@@ -30,7 +32,8 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                                                            rollback, deleted if there is none, and refused if it is
                                                            protected or CloudFormation can't be asked
                               own, taken over              given back; deleted if it was unowned before, protection is
-                                                           lifted, and the stack is not rolling back
+                                                           lifted, and the stack is not rolling back. An older claim of
+                                                           the resource further down ends as well, but for a rollback
                               lent                         let go
                               foreign                      nothing: the domain has moved on
                               unowned                      nothing with AdoptExisting (it was given back before), else
@@ -53,13 +56,15 @@ answer among the facts the same function decides again.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from botocore.model import StructureShape
 
 from handler import ownership, refusals
 from handler.convergence import converge, reclaim
 from handler.event import Event
 from handler.ownership import ADOPTED, FOUND, Claims, Owner, claim_of, owner, read_claims, tags_of
-from handler.plans import Ask, Destroy, Facts, Leave, Make, Plan, Refuse, Use
+from handler.plans import Ask, Change, Destroy, Facts, Leave, Live, Make, Plan, Refuse, Use
 from handler.properties import CLEARED_BY_EMPTY, Desired
 from handler.timeliness import Rollback
 
@@ -97,7 +102,7 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
         return undo(event, facts)
     match owner(claims, event):
         case Owner.OWN if claims[0].is_adopted:
-            return _delete_taken_over(facts, claims, protection)
+            return _delete_taken_over(event, facts, claims, protection)
         case Owner.OWN if claims[0].request_id == FOUND:
             return _delete_found(event, facts, protection)
         case Owner.OWN:
@@ -106,7 +111,9 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
             return reclaim(facts.live, ownership.let_go(claims, event))
         case Owner.FOREIGN:
             return Leave(f"domain {name} now belongs to {refusals.holder(claims)}")
-    return Leave(f"domain {name} was given back before") if adopts else refusals.lost_its_tags(event, name)
+    if adopts:
+        return Leave(f"domain {name} was given back before")
+    return refusals.lost_its_tags(event, name, facts.live.get("Tags", {}))
 
 
 def undo(event: Event, facts: Facts, made_by: str | None = None, *, even_in_use: bool = False) -> Plan:
@@ -126,7 +133,7 @@ def undo(event: Event, facts: Facts, made_by: str | None = None, *, even_in_use:
             return reclaim(facts.live, ownership.let_go(claims, event))
         return Leave(f"domain {name} is lent to {refusals.holder(claims)}")
     if mine.is_adopted:
-        return reclaim(facts.live, ownership.give_back(claims))
+        return _give_back(event, facts.live, claims)
     if mine.request_id == FOUND or made_by not in (None, mine.request_id):
         return Leave(f"domain {name} was there before")
     use = Use() if even_in_use else _use(facts)
@@ -152,8 +159,10 @@ def _claim(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Clai
         return ownership.take_over(behind, event) if is_loan else (claim_of(event, FOUND),)
     if whose is Owner.LENT and not event.is_create:
         if ownership.is_lent_within_stack(claims, event):
-            return ownership.take_over(claims, event)
-        if not is_known:
+            return ownership.take_over_again(claims, event)
+        if not is_known and facts.rollback is None:
+            return Ask.ROLLBACK
+        if not is_known and facts.rollback is not Rollback.NO:
             return Leave(f"domain {name} is lent to {refusals.holder(claims)}, so nothing was changed")
     if is_known:
         return refusals.has_moved_on(name, claims)
@@ -191,22 +200,41 @@ def _delete_found(event: Event, facts: Facts, protection: bool | None) -> Plan:
     use = _use(facts)
     if isinstance(use, Ask):
         return use
-    if use and facts.rollback is None:
+    if not use:
+        return Destroy(name)
+    if facts.rollback is None:
         return Ask.ROLLBACK
-    if use and facts.rollback is Rollback.YES:
+    if facts.rollback is Rollback.YES:
         return Leave(f"domain {name} is in use, and was there before the operation that is rolled back")
-    is_kept = protection or (protection is None and facts.rollback is Rollback.UNKNOWN)
-    return refusals.is_protected(event, name, use) if use and is_kept else Destroy(name)
+    if protection:
+        return refusals.is_protected(event, name, use)
+    if protection is None and facts.rollback is Rollback.UNKNOWN:
+        return refusals.may_be_rolled_back(event, name, use)
+    return Destroy(name)
 
 
-def _delete_taken_over(facts: Facts, claims: Claims, protection: bool | None) -> Plan:
+def _delete_taken_over(event: Event, facts: Facts, claims: Claims, protection: bool | None) -> Plan:
     assert facts.live is not None
     is_for_good = len(claims) == 1 and protection is False
-    if is_for_good and facts.rollback is None:
+    if facts.rollback is None and (is_for_good or _has_older_claim(event, claims)):
         return Ask.ROLLBACK
     if is_for_good and facts.rollback is Rollback.NO:
         return Destroy(facts.live["DomainName"])
-    return reclaim(facts.live, ownership.give_back(claims))
+    return _give_back(event, facts.live, claims, ends_older=facts.rollback is Rollback.NO)
+
+
+def _give_back(event: Event, live: Live, claims: Claims, *, ends_older: bool = False) -> Change:
+    """Give the domain back.
+
+    The resource may have an older claim further down: it was removed from its template with its domain retained, and
+    put back into it later. A rollback leaves that claim as it was before. Any other Delete ends it with the next look.
+    """
+    plan = reclaim(live, ownership.give_back(claims))
+    return replace(plan, and_look=False) if _has_older_claim(event, claims) and not ends_older else plan
+
+
+def _has_older_claim(event: Event, claims: Claims) -> bool:
+    return any(claim.is_of(event) for claim in claims[1:])
 
 
 def _use(facts: Facts) -> Use | Ask:

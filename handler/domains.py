@@ -113,7 +113,7 @@ class Domains:
         return {"Stats": nothing_yet, **self._change("CreateDomain", name, {**settings, "Tags": tags})}
 
     def update(self, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Change a domain. Returns it as UpdateDomain reports it."""
+        """Change a domain. Returns it as UpdateDomain reports it. Raises like `delete`."""
         return self._change("UpdateDomain", name, settings)
 
     def tag(self, name: str, tags: Mapping[str, str]) -> None:

@@ -15,12 +15,17 @@ A takeover is a loan, so a rollback can put everything back. Three operations ar
     give back   remove one's own claim from the front: the next claim holds the domain again
     let go      remove one's own claim from further down; the claim above it inherits its request-id
 
+A resource that takes a domain over again, from resources of its own stack that borrowed it, gives up its older loan:
+else two resources of one stack on one domain would add a claim with each update.
+
 Example: a resource A made a domain, and its logical id is changed to B in the template. CloudFormation sends a Create
 for B (take over: B, A), then, after the update, a Delete for A (let go: B, now the maker). If the update fails, it
 sends a Delete for B instead (give back: A).
 
 Two claims of one resource next to each other count as one, with the request-id of the lower one. With that, and with
-tags set before others are removed, a change of claims that is interrupted half way reads as either done or not done.
+tags set before others are removed, a change of claims that is interrupted half way reads as either done or not done:
+B gives back (B adopted, A made) by setting the plain keys to A's claim and then removing the keys with the suffix `.1`.
+In between the tags say (A made, A made), which is read as (A made): done.
 
 What follows from a claim's place in the list:
 
@@ -97,8 +102,9 @@ def read_claims(tags: Mapping[str, str], first: int = 0) -> Claims:
         stack_id, logical_id, request_id = (tags.get(key, "") for key in _keys(index))
         if not stack_id and not logical_id:
             break
-        # Without a request-id it is not known which event made the domain.
-        claims.append(Claim(stack_id, logical_id, request_id or FOUND))
+        # Without a request-id it is not known which event made the domain. But only a borrower has a claim behind it.
+        is_loan = any(key in tags for key in _keys(index + 1))
+        claims.append(Claim(stack_id, logical_id, request_id or (ADOPTED if is_loan else FOUND)))
     return _merged(claims)
 
 
@@ -147,6 +153,11 @@ def hold_as(claims: Claims, claim: Claim) -> Claims:
 def take_over(claims: Claims, event: Event) -> Claims:
     """Put the event's resource in front."""
     return _merged([claim_of(event, ADOPTED), *claims])
+
+
+def take_over_again(claims: Claims, event: Event) -> Claims:
+    """Put the event's resource in front; an older loan of its own further down ends."""
+    return take_over(tuple(claim for claim in claims if not (claim.is_of(event) and claim.is_adopted)), event)
 
 
 def give_back(claims: Claims) -> Claims:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from handler.event import Event
-from handler.ownership import LOGICAL_ID, STACK_ID, Claims
+from handler.ownership import ADOPTED, LOGICAL_ID, REQUEST_ID, STACK_ID, Claims, read_claims
 from handler.plans import Refuse, Use
 
 # System tags of AWS::CustomerProfiles::Domain. They stay after a deletion that retains the domain.
@@ -22,10 +22,7 @@ def already_exists(name: str, claims: Claims, tags: Mapping[str, str]) -> Refuse
     if claims:
         belongs = f"belongs to {holder(claims)}"
     elif NATIVE_STACK_ID in tags:
-        belongs = (
-            f"belongs to {tags.get(_NATIVE_LOGICAL_ID, 'a resource')} of stack {tags[NATIVE_STACK_ID]} "
-            "(AWS::CustomerProfiles::Domain), unless that stack has retained it"
-        )
+        belongs = f"belongs to {_native(tags)}, unless that stack has retained it"
     else:
         belongs = "belongs to no stack"
     return Refuse(
@@ -67,13 +64,37 @@ def is_protected(event: Event, name: str, use: Use) -> Refuse:
     )
 
 
-def lost_its_tags(event: Event, name: str) -> Refuse:
-    """A Delete meets a domain without an owner."""
+def may_be_rolled_back(event: Event, name: str, use: Use) -> Refuse:
+    """A Delete meets a domain in use that may have been there before an operation that is rolled back."""
     return Refuse(
-        f"Domain {name} has lost its ownership tags, or was created again. It was left alone. To have it "
-        f"deleted by this resource, tag it {STACK_ID}={event.stack_id} and {LOGICAL_ID}={event.logical_id}, then "
-        f"delete again. To keep it, retain {event.logical_id} if you delete the stack again."
+        f"Domain {name} is in use: it holds {use.words}. It was there before its last Create or Update, and "
+        "CloudFormation could not be asked whether that is rolled back (cloudformation:DescribeStacks). It was left "
+        f"alone. To delete it with all its data, set DeletionProtection: false, or run aws customer-profiles "
+        f"delete-domain --domain-name {name}, then delete again. To keep it, retain {event.logical_id}."
     )
+
+
+def lost_its_tags(event: Event, name: str, tags: Mapping[str, str]) -> Refuse:
+    """A Delete meets a domain without an owner."""
+    behind, native = read_claims(tags, first=1), NATIVE_STACK_ID in tags
+    if behind:
+        belongs, way_on, request_id = f" It was lent by {holder(behind)}.", "given back", ADOPTED
+    elif native:
+        belongs, way_on, request_id = f" It has the tags of {_native(tags)}.", "given back", ADOPTED
+    else:
+        belongs, way_on, request_id = "", "deleted", ""
+    wanted = {STACK_ID: event.stack_id, LOGICAL_ID: event.logical_id, REQUEST_ID: request_id}
+    tagged = ", ".join(f"{key}={value}" for key, value in wanted.items() if value)
+    return Refuse(
+        f"Domain {name} has lost its ownership tags, was created again, or was given back by an earlier delivery of "
+        f"this Delete.{belongs} It was left alone. To have it {way_on} by this resource, tag it {tagged}, then delete "
+        f"again. To keep it as it is, retain {event.logical_id} if you delete the stack again."
+    )
+
+
+def _native(tags: Mapping[str, str]) -> str:
+    logical_id = tags.get(_NATIVE_LOGICAL_ID, "a resource")
+    return f"{logical_id} of stack {tags[NATIVE_STACK_ID]} (AWS::CustomerProfiles::Domain)"
 
 
 def holder(claims: Claims) -> str:

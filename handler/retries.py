@@ -23,7 +23,7 @@ class Limits:
 
     seconds: Mapping[Kind, float]  # spent in pauses
     failed_attempts: int  # at one operation without a success; each of them can wait for the read timeout
-    attempts_at_delete: int  # before the caller has to look at the domain again
+    attempts_between_looks: int  # before the caller has to look at the domain again
     longest_pause: float
 
 
@@ -31,9 +31,15 @@ LIMITS = Limits(
     # New permissions of a role take some seconds to spread, policies of keys, queues and buckets take longer.
     seconds={Kind.THROTTLED: math.inf, Kind.FAILED: math.inf, Kind.DENIED: 20, Kind.NOT_GRANTED: 60},
     failed_attempts=8,
-    attempts_at_delete=3,
+    attempts_between_looks=3,
     longest_pause=3,
 )
+
+
+def needs_a_look(kind: Kind, operation: str, attempt: int) -> bool:
+    """Whether to look at the domain before the next attempt: by then its owner, settings or contents may be others."""
+    is_stale = operation == "DeleteDomain" or (operation == "UpdateDomain" and kind is Kind.THROTTLED)
+    return is_stale and attempt >= LIMITS.attempts_between_looks
 
 
 class Retries:

@@ -1,13 +1,15 @@
 """Asks CloudFormation about the stack of an event: its tags, its state, and its resource's state.
 
-Nothing here is worth a failed deployment: what can't be known costs a warning, and the caller goes on without it.
+Nothing here is worth a failed deployment: what can't be known costs a warning, and the caller goes on without it. Where
+asking is switched off (ASK_CLOUDFORMATION) there is no warning.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
@@ -15,12 +17,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from handler.deadline import DeadlineReached
 from handler.event import Event
 from handler.telemetry import logger
 from handler.timeliness import NOT_LISTED, Listed, Rollback
 
 # An answer that does not come must not take the time that the event itself needs.
-_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=3, read_timeout=5)
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=5)
 
 # A response that is not CloudFormation's, such as a proxy's page, tells as little as an error.
 _CANT_TELL = (ClientError, BotoCoreError, ResponseParserError, KeyError, IndexError)
@@ -42,7 +45,8 @@ def listed(event: Event) -> Listed | None:
     if not _may_ask():
         return None
     try:
-        asked = client().describe_stack_resource(StackName=event.stack_id, LogicalResourceId=event.logical_id)
+        with _waiting("DescribeStackResource"):
+            asked = client().describe_stack_resource(StackName=event.stack_id, LogicalResourceId=event.logical_id)
         resource = asked["StackResourceDetail"]
         since = resource["LastUpdatedTimestamp"].timestamp()
         return Listed(resource["ResourceStatus"], resource.get("PhysicalResourceId", ""), since)
@@ -66,7 +70,7 @@ def rollback(event: Event) -> Rollback:
     try:
         while stack_id:
             stack = _describe_stack(stack_id)
-            if "ROLLBACK" in stack["StackStatus"] or " failed to " in stack.get("StackStatusReason", ""):
+            if "ROLLBACK" in stack["StackStatus"] or " failed to create" in stack.get("StackStatusReason", ""):
                 return Rollback.YES
             stack_id = stack.get("ParentId", "")
     except _CANT_TELL as error:
@@ -80,7 +84,17 @@ def _may_ask() -> bool:
 
 
 def _describe_stack(stack_id: str) -> Any:
-    return client().describe_stacks(StackName=stack_id)["Stacks"][0]
+    with _waiting("DescribeStacks"):
+        return client().describe_stacks(StackName=stack_id)["Stacks"][0]
+
+
+@contextmanager
+def _waiting(operation: str) -> Iterator[None]:
+    try:
+        yield
+    except DeadlineReached as reached:
+        reached.waiting_for = f"CloudFormation's answer to {operation}"
+        raise
 
 
 @functools.cache

@@ -10,15 +10,16 @@ An event knows its own age: the pre-signed ResponseURL has the time at which Clo
 seconds is not late, so nothing is asked. Otherwise CloudFormation is asked (DescribeStackResource: status, physical id,
 and when that status began):
 
-    before anything is done    for an event that is old when it starts (event.OLD seconds)
-    before the answer          for a Create, or an Update to a new name, that has made or claimed a domain at an age of
-                               event.CANCELLABLE seconds or more
+    before anything is done      for an event that is old when it starts: event.OLD seconds, or its ServiceTimeout
+    before the first change of   for a Create, or an Update to a new name, at an age of event.CANCELLABLE seconds: a
+    a domain it did not make     later event may have made that domain
+    before the answer            for a Create or an Update that has made, claimed or changed a domain, at that age
 
 Why it suffices that a Create asks after it has made its domain, and why neither it nor its Delete waits for the other:
 let M be the moment at which the domain exists, A the Create's question, C the cancellation, and L the look of the
 Delete that follows, so that C is before L. If A is before C, then M is before L: the Delete sees the domain and
 deletes it. If A is after C, the Create is told that it is no longer wanted, and removes what it made. The same holds
-for an Update to a new name and the Update that rolls it back. (The alternative, a Delete that waits for as long as a
+for an Update and the Update that rolls it back. (The alternative, a Delete that waits for as long as a
 Create may run, would delay every rollback by minutes.)
 
     event    what CloudFormation lists                                     wanted
@@ -31,12 +32,17 @@ Create may run, would delay every rollback by minutes.)
              a later event, such as the Update that rolls this one back    no
     any      anything else, also that the stack has no such resource       no
 
-A Create, or an Update to a new name, that is no longer wanted when it has made or claimed a domain removes what it made
-and nothing else, unless CloudFormation lists that domain: another delivery of the event was answered. An event that is
-no longer wanted when it starts changes nothing; only a Create that CloudFormation lists as failed removes what an
-earlier delivery of it made. All of them answer FAILED and say why. Where CloudFormation can't be asked (it denies or
-throttles the question, does not know the stack, or asking is switched off), the event goes on as if it were wanted,
-with a warning.
+An event that is no longer wanted before its answer
+
+    removes the domain that it made, and gives back the one that it took over, unless CloudFormation lists that domain:
+    another delivery of the event was answered;
+    changes the settings of a domain back to OldResourceProperties if it is an Update with the same name, and the stack
+    is rolling back: the Update that rolls it back may have looked before they were changed.
+
+It does nothing else. An event that is no longer wanted when it starts changes nothing; only a Create removes what an
+earlier delivery of it made, if CloudFormation lists it as failed, or as deleted and never made. All of them answer
+FAILED and say why. Where CloudFormation can't be asked (it denies or throttles the question, or does not know the
+stack), the event goes on as if it were wanted, with a warning; where asking is switched off, without one.
 """
 
 from __future__ import annotations
@@ -57,6 +63,7 @@ class Listed:
 
 
 _BETWEEN_CLOCKS = 10.0  # seconds
+_LONGEST_RUN = 900.0  # seconds that Lambda lets any function run
 
 NOT_LISTED = Listed("")  # the stack has no such resource
 
@@ -71,12 +78,12 @@ class Rollback(enum.Enum):
 
 def is_late_to_start(event: Event, now: float) -> bool:
     """Whether CloudFormation is to be asked before anything is done."""
-    return event.sent_at is not None and event.age(now) >= OLD
+    return event.sent_at is not None and event.age(now) >= min(OLD, event.service_timeout)
 
 
 def is_late_to_answer(event: Event, now: float) -> bool:
-    """Whether CloudFormation is to be asked once the event has made or claimed a domain."""
-    return event.sent_at is not None and event.age(now) >= CANCELLABLE
+    """Whether CloudFormation is to be asked once the event has made, claimed or changed a domain."""
+    return event.sent_at is not None and event.age(now) >= min(CANCELLABLE, event.service_timeout)
 
 
 def is_wanted(event: Event, listed: Listed) -> bool:
@@ -98,13 +105,17 @@ def has_never_succeeded(event: Event, listed: Listed, name: str) -> bool:
 
     Only then can a domain that an earlier delivery of it made be a leftover. After a success CloudFormation lists the
     domain's name, also when the domain was retained, or it lists what the resource has become since: another domain,
-    or the failure of a later Create.
+    or the failure of a later Create. A physical id that CloudFormation made up, or none, does not say which Create
+    failed: it was this one if the status began while the Create can have run.
     """
-    is_over = listed.status == "CREATE_FAILED" or listed.status.startswith("DELETE_")
+    if not event.is_create or not (listed.status == "CREATE_FAILED" or listed.status.startswith("DELETE_")):
+        return False
     listed_id = listed.physical_id
-    is_its_failure = listed_id.endswith(f":{event.request_id}")
-    is_made_up = ":" not in listed_id and (not listed_id or f"-{event.logical_id}-" in listed_id)
-    return event.is_create and is_over and listed_id != name and (is_its_failure or is_made_up)
+    if listed_id.endswith(f":{event.request_id}"):
+        return True
+    is_made_up = not listed_id or (":" not in listed_id and f"-{event.logical_id}-" in listed_id and listed_id != name)
+    ran_until = (event.sent_at or 0) + min(_LONGEST_RUN, event.service_timeout) + _BETWEEN_CLOCKS
+    return is_made_up and listed.since <= ran_until
 
 
 def has_succeeded(listed: Listed, name: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,40 +17,48 @@ from handler.telemetry import logger
 
 Live = dict[str, Any]
 Decide = Callable[[Facts], Plan]
+PutBack = Callable[[Mapping[str, Any], Mapping[str, Any] | None], Plan]
 
 # Rounds in one event. A throttled Delete takes one every few seconds; the event's time ends before that.
 _MOST_ROUNDS = 100
 
 
-def _nothing_to_put_back(found: Live, live: Live | None) -> Plan:
-    return Leave("nothing was taken over")
+def _at_any_time() -> None:
+    pass
 
 
 @dataclass
 class Work:
-    """One domain, and what an event has done to it so far."""
+    """One domain, and what an event has done to it so far.
+
+    `put_back` decides, one after the other, how a domain that was taken over is put back, from how it was before and
+    how it is now.
+    """
 
     event: Event
     domains: Domains
     name: str
-    put_back: Callable[[Live, Live | None], Plan] = _nothing_to_put_back
-    has_claimed: bool = False
+    put_back: Sequence[PutBack] = ()
+    has_changed: bool = False  # made, claimed or changed it, or may have done so
     has_made: bool = False  # or may have made it: the call got no response
-    found: Live | None = None  # how it was before it was taken over
+    _before: Live | None = None  # how it was before it was taken over
 
-    def settle(self, decide: Decide, live: Live | None) -> Live:
+    def settle(self, decide: Decide, live: Live | None, before_change: Callable[[], None] = _at_any_time) -> Live:
         """Look, decide and act until nothing is left to do. Returns the live domain as it is then, {} if there is none.
+
+        `before_change` is called before the first change of a domain that the event has not made itself; it may raise
+        RefusedError.
 
         Raises ApiError and RefusedError, after a takeover that failed was put back. After an error it looks at the
         domain and decides again: the call may have been carried out all the same (its response was lost, or a retry met
         the first attempt's work), or things are not as they were thought to be (CreateDomain meets a domain of that
-        name). An error after which there is still the same to do stands, but for a Delete that may succeed soon: before
-        each retry it needs a fresh look, since the domain may have been claimed or filled in the meantime.
+        name). An error after which there is still the same to do stands, but for a throttled Delete or Update: it is
+        retried after a fresh look, since the domain may have been claimed, changed or filled in the meantime.
         """
         try:
-            return self._settle(decide, live)
+            return self._settle(decide, live, before_change)
         except (ApiError, RefusedError) as error:
-            if self.found is None:
+            if self._before is None:
                 raise
             error.args = (f"{error}. {self._restored()}",)
             raise
@@ -57,11 +66,11 @@ class Work:
     @property
     def is_its_work(self) -> bool:
         """Whether the event itself has made the domain, or taken it over; not if it was the resource's own before."""
-        return self.has_made or self.found is not None
+        return self.has_made or self._before is not None
 
     def withdrawn(self, why: str) -> str:
         """Undo what was made or taken over for an event that is no longer wanted. Returns the reason to answer."""
-        if self.found is not None:
+        if self._before is not None:
             return f"{why}. {self._restored()}"
         self._settle(lambda facts: decision.undo(self.event, facts, made_by=self.event.request_id), self.look())
         live = self.look()
@@ -84,11 +93,13 @@ class Work:
         """Whether the resource has a claim to the domain, as the holder or further down."""
         return has_claim(live.get("Tags", {}), self.event)
 
-    def _settle(self, decide: Decide, live: Live | None) -> Live:
+    def _settle(self, decide: Decide, live: Live | None, before_change: Callable[[], None] = _at_any_time) -> Live:
         plan = self._plan(decide, live)
         for _ in range(_MOST_ROUNDS):
             if isinstance(plan, Refuse):
                 raise RefusedError(plan.why)
+            if isinstance(plan, Change) and plan.changes and not self.is_its_work:
+                before_change()
             try:
                 live = self._carry_out(plan, live)
                 if not (isinstance(plan, Change) and plan.and_look):
@@ -132,18 +143,19 @@ class Work:
         return live or {}
 
     def _make(self, plan: Make) -> Live:
-        self.has_claimed = True
         try:
             live = self.domains.create(plan.name, plan.settings, plan.tags)
+            self.has_made = True
         except ApiError as error:
             self.has_made |= error.unsettled
             raise
-        self.has_made = True
+        finally:
+            self.has_changed |= self.has_made
         return live
 
     def _change(self, plan: Change, live: Live) -> Live:
-        self.has_claimed |= plan.and_look
         changes = plan.changes
+        self.has_changed |= bool(changes)
         if changes.postponed:
             logger.warning("left for a later event, since the service is at work on it", properties=changes.postponed)
         live = dict(live)
@@ -167,8 +179,8 @@ class Work:
             is_done = error.unsettled
             raise
         finally:
-            if is_done and plan.takes_over and self.found is None:
-                self.found = live
+            if is_done and plan.takes_over and self._before is None:
+                self._before = live
 
     def _look_after(self, error: ApiError) -> Live | None:
         try:
@@ -180,9 +192,21 @@ class Work:
             raise ApiError(text, unsettled=error.unsettled) from error
 
     def _restored(self) -> str:
-        assert self.found is not None
-        try:
-            self._carry_out(self.put_back(self.found, live := self.domains.find(self.name)), live)
-        except ApiError as error:
-            return f"The domain could not be put back as it was before it was taken over: {error}"
+        """Put back a domain that was taken over. Returns what came of it, for the reason."""
+        failed = []
+        for put_back in self.put_back:
+            decide = functools.partial(_decide_from, put_back, self._before or {})
+            try:
+                live = self.look()
+                if isinstance(plan := decide(Facts(live)), Leave):
+                    return f"Nothing was put back: {plan.why}"
+                self._settle(decide, live)
+            except ApiError as error:  # the next part is put back all the same
+                failed.append(str(error))
+        if failed:
+            return f"The domain could not be put back as it was before it was taken over: {'. '.join(failed)}"
         return "The domain was put back as it was before it was taken over"
+
+
+def _decide_from(put_back: PutBack, before: Mapping[str, Any], facts: Facts) -> Plan:
+    return put_back(before, facts.live)

@@ -16,7 +16,17 @@ from botocore.model import StructureShape
 from handler import app, decision
 from handler.changes import Changes
 from handler.event import Aftermath, Event, failed_create_id, read
-from handler.ownership import ADOPTED, FOUND, LOGICAL_ID, STACK_ID, Claim, is_ownership_key, read_claims, tags_of
+from handler.ownership import (
+    ADOPTED,
+    FOUND,
+    LOGICAL_ID,
+    REQUEST_ID,
+    STACK_ID,
+    Claim,
+    is_ownership_key,
+    read_claims,
+    tags_of,
+)
 from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse, Use
 from handler.properties import translate, translate_leniently
 from handler.timeliness import Rollback
@@ -42,7 +52,9 @@ def mine(request_id: str) -> Claim:
 MADE, MADE_NOW, TAKEN_OVER, FOUND_AGAIN = mine(EARLIER), mine(THIS), mine(ADOPTED), mine(FOUND)
 THEIRS, SIBLINGS = Claim(ELSEWHERE, "Domain", "theirs"), Claim(STACK, "Other", "theirs")
 THEIRS_ON_LOAN, SIBLINGS_ON_LOAN = Claim(ELSEWHERE, "Domain", ADOPTED), Claim(STACK, "Other", ADOPTED)
+LENT = (THEIRS_ON_LOAN, MADE)
 UNDATED = {STACK_ID: STACK, LOGICAL_ID: "Domain"}
+LENDER = {key: value for key, value in tags_of((TAKEN_OVER, THEIRS)).items() if key.endswith(".1")}
 HALF_MINE = {LOGICAL_ID: "Domain"}
 NATIVE = {
     "aws:cloudformation:stack-id": ELSEWHERE,
@@ -105,6 +117,8 @@ DELETE_UNSETTLED = request("Delete", UNSETTLED)
 DELETE_FAILED_UNPROTECTED = request("Delete", FAILED, DeletionProtection=False)
 DELETE_MADE_UP = request("Delete", MADE_UP)
 DELETE_MADE_UP_UNPROTECTED = request("Delete", MADE_UP, DeletionProtection=False)
+LENT_OUT = live(*LENT)
+LENT_AND_BACK = live(TAKEN_OVER, *LENT)  # retained, lent, and put back into its template
 EXISTS = "Domain customers already exists and "
 INTEGRATION = Use("an integration")
 DENIED = Use("possibly integrations: ListIntegrations: not allowed", is_known=False)
@@ -178,20 +192,27 @@ ROWS = [
     Row("an Update converges what it took over", UPDATE, live(TAKEN_OVER, THEIRS), Change, (TAKEN_OVER, THEIRS)),
     Row("an Update converges what it found again", UPDATE, live(FOUND_AGAIN, profiles=7), Change, (FOUND_AGAIN,)),
     Row("an Update marks a domain without a request-id as found", UPDATE, live(tags=UNDATED), Change, (FOUND_AGAIN,)),
+    Row(
+        "an Update keeps a loan as a loan whose request-id was removed",
+        UPDATE,
+        live(tags={**UNDATED, **LENDER}),
+        Change,
+        (TAKEN_OVER, THEIRS),
+    ),
     Row("an Update claims a domain that lost its tags", UPDATE, live(), Change, (FOUND_AGAIN,)),
     Row("an Update claims a domain that lost one tag", UPDATE, live(tags=HALF_MINE), Change, (FOUND_AGAIN,)),
     Row("an adopting Update claims it as taken over", UPDATE_ADOPTING, live(), Change, (TAKEN_OVER,)),
     Row(
         "an adopting Update keeps the claims behind the holder's removed tags",
         UPDATE_ADOPTING,
-        live(tags={key: value for key, value in tags_of((TAKEN_OVER, THEIRS)).items() if key.endswith(".1")}),
+        live(tags=LENDER),
         Change,
         (TAKEN_OVER, THEIRS),
     ),
     Row(
         "an Update without AdoptExisting keeps those claims, too",
         UPDATE,
-        live(tags={key: value for key, value in tags_of((TAKEN_OVER, THEIRS)).items() if key.endswith(".1")}),
+        live(tags=LENDER),
         Change,
         (TAKEN_OVER, THEIRS),
     ),
@@ -238,8 +259,26 @@ ROWS = [
         Change,
         (TAKEN_OVER, SIBLINGS_ON_LOAN, MADE),
     ),
-    Row("a rename that comes back to what is lent to another stack", RENAME, live(THEIRS_ON_LOAN, MADE), Leave),
-    Row("and with AdoptExisting", RENAME_ADOPTING, live(THEIRS_ON_LOAN, MADE), Leave, why="is lent to"),
+    Row("a rename to what is lent to another stack: is it a rollback?", RENAME, LENT_OUT, Ask.ROLLBACK),
+    Row("a rollback comes back to what is lent to another stack", RENAME, LENT_OUT, Leave, rollback=Rollback.YES),
+    Row("and with AdoptExisting", RENAME_ADOPTING, LENT_OUT, Leave, why="is lent to", rollback=Rollback.YES),
+    Row("a rename to it, where CloudFormation cannot be asked", RENAME, LENT_OUT, Leave, rollback=Rollback.UNKNOWN),
+    Row("a rename to it in no rollback", RENAME, LENT_OUT, Refuse, why=EXISTS + "belongs", rollback=Rollback.NO),
+    Row(
+        "an adopting rename to it in no rollback",
+        RENAME_ADOPTING,
+        LENT_OUT,
+        Change,
+        (TAKEN_OVER, THEIRS_ON_LOAN, MADE),
+        rollback=Rollback.NO,
+    ),
+    Row(
+        "an Update takes over again, and its older loan ends",
+        UPDATE,
+        live(SIBLINGS_ON_LOAN, TAKEN_OVER, THEIRS),
+        Change,
+        (TAKEN_OVER, SIBLINGS_ON_LOAN, THEIRS),
+    ),
     Row("a Delete finds nothing", DELETE, None, Leave),
     Row("a Delete deletes what its resource made", DELETE, live(MADE), Destroy),
     Row("a Delete deletes it with its data", DELETE, live(MADE, profiles=7, objects=7), Destroy),
@@ -300,6 +339,11 @@ ROWS = [
     Row("an own domain without a request-id counts as found", DELETE, live(tags=UNDATED, profiles=7), Ask.ROLLBACK),
     Row("a domain taken over is given back to its owner", DELETE, live(TAKEN_OVER, THEIRS), Change, (THEIRS,)),
     Row("a domain taken over with data is given back", DELETE, live(TAKEN_OVER, THEIRS, profiles=7), Change, (THEIRS,)),
+    Row("a loan of a domain that it once made: is it a rollback?", DELETE, LENT_AND_BACK, Ask.ROLLBACK),
+    *(
+        Row(f"a loan of a domain that it once made, {words}", DELETE, LENT_AND_BACK, Change, LENT, rollback=rollback)
+        for words, rollback in (("in a rollback", Rollback.YES), ("in no rollback", Rollback.NO))
+    ),
     Row("a domain taken over from nobody is unowned again", DELETE, live(TAKEN_OVER, profiles=7), Change, ()),
     Row("a protected domain taken over is given back", DELETE_PROTECTED, live(TAKEN_OVER, profiles=7), Change, ()),
     Row("an unprotected domain taken over: is it a rollback?", DELETE_UNPROTECTED, live(TAKEN_OVER), Ask.ROLLBACK),
@@ -430,7 +474,8 @@ def test_what_happens_on_each_event(row: Row) -> None:
             kept = {key: value for key, value in after.items() if is_ownership_key(key)}
             assert kept == tags_of(row.claims or ())
             is_unowned_again = row.claims == ()
-            assert and_look == (kept != before and not is_unowned_again)
+            is_back_as_before = row.live is LENT_AND_BACK and row.rollback is Rollback.YES
+            assert and_look == (kept != before and not is_unowned_again and not is_back_as_before)
             is_takeover = row.event.request_type != "Delete" and len(row.claims or ()) > len(read_claims(before))
             assert takes_over == (is_takeover and not row.event.is_for("customers"))
         case Destroy(name):
@@ -449,6 +494,7 @@ UNDONE = [
     ("its own, found again", live(FOUND_AGAIN), Use(), Leave),
     ("taken over from another", live(TAKEN_OVER, THEIRS), None, Change),
     ("taken over from nobody", live(TAKEN_OVER), None, Change),
+    ("taken over, and lent out before", LENT_AND_BACK, None, Change),
     ("taken over and lent on", live(THEIRS_ON_LOAN, TAKEN_OVER), None, Change),
     ("made and lent", live(THEIRS_ON_LOAN, MADE), None, Leave),
     ("another stack's", live(THEIRS), None, Leave),
@@ -531,7 +577,15 @@ def test_a_takeover_is_refused_before_anything_is_changed_where_its_tags_have_no
     [
         (CREATE, Facts(live()), "set AdoptExisting: true to take it over"),
         (UPDATE, Facts(live(THEIRS)), "Give this resource another DomainName, or remove it from this stack"),
-        (DELETE, Facts(live()), f"tag it {STACK_ID}={STACK} and {LOGICAL_ID}=Domain"),
+        (DELETE, Facts(live()), f"deleted by this resource, tag it {STACK_ID}={STACK}, {LOGICAL_ID}=Domain, then"),
+        (DELETE, Facts(live(tags=LENDER)), f"lent by Domain of stack {ELSEWHERE}. It was left alone. To have it given"),
+        (DELETE, Facts(live(tags=LENDER)), f"{LOGICAL_ID}=Domain, {REQUEST_ID}=adopted, then delete again"),
+        (DELETE, Facts(live(tags=NATIVE)), f"Native of stack {ELSEWHERE} (AWS::CustomerProfiles::Domain)"),
+        (
+            DELETE,
+            Facts(live(FOUND_AGAIN, profiles=1), rollback=Rollback.UNKNOWN),
+            "CloudFormation could not be asked whether that is rolled back (cloudformation:DescribeStacks)",
+        ),
         (DELETE_PROTECTED, Facts(live(MADE, profiles=1)), "retain Domain if you delete the stack again"),
         (
             DELETE_PROTECTED,
@@ -539,7 +593,17 @@ def test_a_takeover_is_refused_before_anything_is_changed_where_its_tags_have_no
             "aws customer-profiles delete-domain --domain-name customers",
         ),
     ],
-    ids=["already exists", "moved on", "lost its tags", "protected, keep it", "protected, delete it"],
+    ids=[
+        "already exists",
+        "moved on",
+        "lost its tags",
+        "lost its tags, names the lender",
+        "lost its tags, on loan",
+        "lost its tags, names the native owner",
+        "cannot ask CloudFormation",
+        "protected, keep it",
+        "protected, delete it",
+    ],
 )
 def test_each_refusal_tells_the_way_on(event: Event, facts: Facts, way_on: str) -> None:
     plan = decide(event, facts)

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.stub import Stubber
 
 from handler import stack
+from handler.deadline import DeadlineReached
 from handler.ownership import LOGICAL_ID, REQUEST_ID, STACK_ID
 from local.customerprofiles.models import Domain
-from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, event
-from tests.handler.faults import REGION, Clock, Wire, live_domains
+from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, another_environment, event
+from tests.handler.faults import (
+    REGION,
+    Acts,
+    Clock,
+    Fault,
+    Wire,
+    client,
+    faults_of_the_api,
+    live_domains,
+    service_model,
+)
 
 CREATE = {"DomainName": "customers", "DefaultExpirationDays": 30}
 ADOPTING = {**CREATE, "AdoptExisting": True}
+CHANGED = {**CREATE, "DefaultExpirationDays": 90}
+MINE = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "an-earlier-create"}
+THROTTLED = next(
+    fault
+    for fault in faults_of_the_api(service_model())
+    if fault.name == "ThrottlingException" and fault.acts is Acts.NEVER
+)
 AGE = 5  # seconds: old enough that CloudFormation is asked once the Create has made or claimed its domain
 
 
@@ -30,14 +48,41 @@ def cloudformation(wire: Wire) -> Iterator[Stubber]:
     stack.client.cache_clear()
 
 
-def lists(cloudformation: Stubber, status: str, physical_id: str) -> None:
+def lists(cloudformation: Stubber, status: str, physical_id: str, since: float = 0) -> None:
     resource = {
         "LogicalResourceId": "Domain",
         "ResourceType": "Custom::X",
-        "LastUpdatedTimestamp": datetime(1970, 1, 1),
+        "LastUpdatedTimestamp": datetime.fromtimestamp(since, UTC),
     }
     detail = {**resource, "ResourceStatus": status, "PhysicalResourceId": physical_id}
     cloudformation.add_response("describe_stack_resource", {"StackResourceDetail": detail})
+
+
+def stack_is(cloudformation: Stubber, status: str) -> None:
+    described = {"StackName": "customers", "CreationTime": datetime(1970, 1, 1), "StackStatus": status}
+    cloudformation.add_response("describe_stacks", {"Stacks": [described]})
+
+
+def throttle(wire: Wire, clock: Clock, operation: str, seconds: float, meanwhile: Callable[[], None]) -> None:
+    """Throttle the operation for so long. What happens meanwhile happens before it succeeds."""
+    end, is_done = clock.now + seconds, False
+
+    def trouble(attempt: int, attempted: str) -> Fault | None:
+        nonlocal is_done
+        if attempted != operation or is_done:
+            return None
+        if clock.now < end:
+            return THROTTLED
+        is_done = True
+        meanwhile()
+        return None
+
+    wire.begin(trouble)
+
+
+def days() -> int:
+    expiration: int = live_domains()["customers"].configuration["DefaultExpirationDays"]
+    return expiration
 
 
 def create(function: Function, mailbox: Mailbox, clock: Clock, properties: dict[str, Any]) -> dict[str, Any]:
@@ -85,8 +130,7 @@ def test_a_slow_create_removes_its_domain_unless_it_is_the_resources_by_now(
 def test_a_slow_create_leaves_an_empty_domain_that_was_retained_earlier(
     function: Function, mailbox: Mailbox, clock: Clock, cloudformation: Stubber
 ) -> None:
-    tags = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "an-earlier-create"}
-    retained = Domain("customers", {"DefaultExpirationDays": 30}, tags, ACCOUNT, REGION)
+    retained = Domain("customers", {"DefaultExpirationDays": 30}, dict(MINE), ACCOUNT, REGION)
     live_domains()["customers"] = retained
     lists(cloudformation, "CREATE_FAILED", "")
     assert create(function, mailbox, clock, CREATE)["Status"] == "FAILED"
@@ -98,6 +142,7 @@ def test_a_slow_takeover_puts_the_domain_back_as_it_was(
 ) -> None:
     theirs = Domain("customers", {"DefaultExpirationDays": 7}, {"team": "theirs"}, ACCOUNT, REGION)
     live_domains()["customers"] = theirs
+    lists(cloudformation, "CREATE_IN_PROGRESS", "")
     lists(cloudformation, "DELETE_IN_PROGRESS", "stack-Domain-1ABC")
     answer = create(function, mailbox, clock, ADOPTING)
     assert answer["Status"] == "FAILED"
@@ -130,3 +175,206 @@ def test_a_page_that_is_not_cloudformations_answer_turns_nothing_into_a_failure(
 ) -> None:
     cloudformation.add_response("describe_stack_resource", {})
     assert create(function, mailbox, clock, CREATE)["Status"] == "SUCCESS"
+
+
+def test_a_takeover_that_is_no_longer_wanted_changes_nothing(
+    function: Function, mailbox: Mailbox, clock: Clock, wire: Wire, cloudformation: Stubber
+) -> None:
+    live_domains()["customers"] = Domain("customers", {"DefaultExpirationDays": 7}, {}, ACCOUNT, REGION)
+    lists(cloudformation, "DELETE_IN_PROGRESS", "stack-Domain-1ABC")
+    assert "Nothing was changed" in create(function, mailbox, clock, ADOPTING)["Reason"]
+    assert wire.changes == []
+
+
+def test_a_takeover_that_a_third_stack_has_taken_over_meanwhile_is_not_said_to_be_put_back(
+    function: Function, mailbox: Mailbox, clock: Clock, cloudformation: Stubber
+) -> None:
+    theirs = Domain("customers", {"DefaultExpirationDays": 7}, {}, ACCOUNT, REGION)
+    live_domains()["customers"] = theirs
+
+    def claim(**_: Any) -> None:
+        if theirs.tags:
+            theirs.tags.update({STACK_ID: "the-third-stack"})
+
+    stack.client().meta.events.register("before-parameter-build.cloudformation", claim)
+    lists(cloudformation, "CREATE_IN_PROGRESS", "")
+    lists(cloudformation, "CREATE_FAILED", "")
+    reason = create(function, mailbox, clock, ADOPTING)["Reason"]
+    assert "Nothing was put back: domain customers now belongs to Domain of stack the-third-stack" in reason
+    assert theirs.tags[STACK_ID] == "the-third-stack"
+
+
+def test_a_takeover_gives_its_claim_back_even_if_the_settings_cannot_be_put_back(
+    function: Function, mailbox: Mailbox, clock: Clock, wire: Wire, cloudformation: Stubber
+) -> None:
+    """The takeover's own change of the rules sets the service to work, which locks them."""
+    theirs = Domain("customers", {"DefaultExpirationDays": 7}, {"team": "theirs"}, ACCOUNT, REGION)
+    live_domains()["customers"] = theirs
+
+    def lock(call: Any) -> None:
+        if call.operation == "UpdateDomain" and "RuleBasedMatching" in call.arguments:
+            theirs.rule_based_matching_status = "IN_PROGRESS"
+
+    wire.begin()
+    wire.on_act = lock
+    lists(cloudformation, "CREATE_IN_PROGRESS", "")
+    lists(cloudformation, "DELETE_COMPLETE", "stack-Domain-1ABC")
+    rules = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRuleLevelForMatching": 1}
+    answer = create(function, mailbox, clock, {**ADOPTING, "RuleBasedMatching": rules})
+    assert "could not be put back" in answer["Reason"]
+    assert theirs.tags == {"team": "theirs"}
+    assert theirs.configuration["DefaultExpirationDays"] == 7
+
+
+def test_a_domain_that_a_slow_update_makes_again_does_not_outlive_its_stack(
+    function: Function, mailbox: Mailbox, wire: Wire, clock: Clock, cloudformation: Stubber
+) -> None:
+    """The domain is gone. While CreateDomain is throttled, the Update is rolled back and the stack is deleted."""
+    other = Function(clock, mailbox, another_environment(client()))
+
+    def meanwhile() -> None:
+        back = event("Update", CREATE, CHANGED, physical_id="customers", response_url=mailbox.url(sent_at=clock.time()))
+        assert other.invoke(back).answer["Status"] == "SUCCESS"
+        gone = event("Delete", CREATE, physical_id="customers", response_url=mailbox.url(sent_at=clock.time()))
+        assert other.invoke(gone).answer["Status"] == "SUCCESS"
+        lists(cloudformation, "DELETE_COMPLETE", "customers", clock.time())
+
+    throttle(wire, clock, "CreateDomain", 60, meanwhile)
+    slow = event("Update", CHANGED, CREATE, physical_id="customers", response_url=mailbox.url(sent_at=clock.time()))
+    assert function.invoke(slow).answer["Status"] == "FAILED"
+    assert live_domains() == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "at_the_end"),
+    [("UPDATE_ROLLBACK_IN_PROGRESS", 30), ("UPDATE_ROLLBACK_COMPLETE", 30), ("UPDATE_IN_PROGRESS", 90)],
+    ids=["while the stack is rolled back", "after the stack was rolled back", "unless there is no rollback"],
+)
+def test_a_slow_update_changes_back_what_its_rollback_could_not_see(
+    status: str,
+    at_the_end: int,
+    function: Function,
+    mailbox: Mailbox,
+    wire: Wire,
+    clock: Clock,
+    cloudformation: Stubber,
+) -> None:
+    live_domains()["customers"] = Domain("customers", {"DefaultExpirationDays": 30}, dict(MINE), ACCOUNT, REGION)
+    other = Function(clock, mailbox, another_environment(client()))
+
+    def meanwhile() -> None:
+        back = event("Update", CREATE, CHANGED, physical_id="customers", response_url=mailbox.url(sent_at=clock.time()))
+        assert other.invoke(back).answer["Status"] == "SUCCESS"
+        lists(cloudformation, "UPDATE_COMPLETE", "customers", clock.time())
+        stack_is(cloudformation, status)
+
+    throttle(wire, clock, "UpdateDomain", 10, meanwhile)
+    slow = event("Update", CHANGED, CREATE, physical_id="customers", response_url=mailbox.url(sent_at=clock.time()))
+    assert function.invoke(slow).answer["Status"] == "FAILED"
+    assert days() == at_the_end
+
+
+def test_a_throttled_update_does_not_change_a_domain_that_another_stack_has_taken_over_meanwhile(
+    function: Function, mailbox: Mailbox, wire: Wire, clock: Clock
+) -> None:
+    live_domains()["customers"] = Domain("customers", {"DefaultExpirationDays": 30}, dict(MINE), ACCOUNT, REGION)
+    throttled_until = clock.now + 10
+
+    def trouble(attempt: int, operation: str) -> Fault | None:
+        if clock.now > 5:
+            live_domains()["customers"].tags.update({STACK_ID: "another-stack"})
+        return THROTTLED if operation == "UpdateDomain" and clock.now < throttled_until else None
+
+    wire.begin(trouble)
+    sent = event("Update", CHANGED, CREATE, physical_id="customers", response_url=mailbox.url())
+    assert "now belongs to" in function.invoke(sent).answer["Reason"]
+    assert days() == 30
+
+
+def test_a_slow_create_leaves_the_domain_that_the_next_create_has_made(
+    function: Function, mailbox: Mailbox, wire: Wire, clock: Clock, cloudformation: Stubber
+) -> None:
+    """The first Create is throttled and cancelled, and its Delete finds nothing. The second one succeeds meanwhile."""
+    other = Function(clock, mailbox, another_environment(client()))
+    second = event("Create", CHANGED)
+
+    def meanwhile() -> None:
+        url = mailbox.url(sent_at=clock.time())
+        made_up = event("Delete", CREATE, physical_id="shop-Domain-1A2B", response_url=url)
+        assert other.invoke(made_up).answer["Status"] == "SUCCESS"
+        assert other.invoke({**second, "ResponseURL": url}).answer["Status"] == "SUCCESS"
+        lists(cloudformation, "CREATE_COMPLETE", "customers", clock.time())
+
+    throttle(wire, clock, "CreateDomain", 60, meanwhile)
+    slow = event("Create", CREATE, response_url=mailbox.url(sent_at=clock.time()))
+    assert "Nothing was changed" in function.invoke(slow).answer["Reason"]
+    assert days() == 90
+    assert live_domains()["customers"].tags[REQUEST_ID] == second["RequestId"]
+
+
+@pytest.mark.parametrize(("kind", "status"), [("Update", "UPDATE_COMPLETE"), ("Delete", "DELETE_FAILED")])
+def test_an_event_older_than_its_service_timeout_changes_nothing(
+    kind: str,
+    status: str,
+    function: Function,
+    mailbox: Mailbox,
+    wire: Wire,
+    clock: Clock,
+    cloudformation: Stubber,
+) -> None:
+    live_domains()["customers"] = Domain("customers", {"DefaultExpirationDays": 30}, dict(MINE), ACCOUNT, REGION)
+    lists(cloudformation, status, "customers", clock.time() - 9)
+    wanted = {**CHANGED, "ServiceTimeout": "10"}
+    url = mailbox.url(sent_at=clock.time() - 20)
+    old = CREATE if kind == "Update" else None
+    answer = function.invoke(event(kind, wanted, old, physical_id="customers", response_url=url)).answer
+    assert answer["Status"] == "FAILED"
+    assert wire.changes == []
+
+
+@pytest.mark.parametrize(
+    ("status", "physical_id"),
+    [
+        ("CREATE_FAILED", "create-failed:another-request"),
+        ("DELETE_COMPLETE", "create-made-nothing:another-request"),
+        ("DELETE_COMPLETE", "other"),
+        ("CREATE_FAILED", ""),
+        ("DELETE_COMPLETE", "shop-Domain-1A2B"),
+    ],
+    ids=[
+        "and a later Create failed",
+        "and a later Create failed and was deleted",
+        "renamed, and then removed",
+        "and a later Create was cancelled",
+        "and a later Create was cancelled and deleted",
+    ],
+)
+def test_a_duplicate_of_a_create_leaves_the_domain_that_was_retained_since(
+    status: str, physical_id: str, function: Function, mailbox: Mailbox, clock: Clock, cloudformation: Stubber
+) -> None:
+    sent = event("Create", CREATE, response_url=mailbox.url(sent_at=clock.time()))
+    assert function.invoke(sent).answer["Status"] == "SUCCESS"
+    mailbox.puts.clear()
+    clock.now += 3600
+    lists(cloudformation, status, physical_id, clock.time() - 60)
+    assert function.invoke(sent).answer["Status"] == "FAILED"
+    assert "customers" in live_domains()
+
+
+def test_a_question_that_takes_too_long_turns_no_success_into_a_failure(
+    function: Function,
+    mailbox: Mailbox,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No route leads to CloudFormation, and the resource's ServiceTimeout is short: the timer rings meanwhile."""
+
+    class NoRoute:
+        def describe_stack_resource(self, **_: Any) -> None:
+            raise DeadlineReached
+
+    monkeypatch.setattr(stack, "client", NoRoute)
+    assert create(function, mailbox, clock, {**CREATE, "ServiceTimeout": "20"})["Status"] == "SUCCESS"
+    assert "customers" in live_domains()
+    assert "there was no time to ask CloudFormation" in caplog.text

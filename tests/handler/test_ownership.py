@@ -28,6 +28,7 @@ from handler.ownership import (
     read_claims,
     tags_of,
     take_over,
+    take_over_again,
 )
 from tests.handler import cloudformation
 
@@ -116,6 +117,18 @@ OPERATIONS = [
         (adopted(C), adopted(B), A),
     ),
     ("a second takeover by the holder", (adopted(B), A), lambda claims: take_over(claims, event("B")), (adopted(B), A)),
+    (
+        "a second takeover by one who has lent it on",
+        (adopted(C), adopted(B), A),
+        lambda claims: take_over_again(claims, event("B")),
+        (adopted(B), adopted(C), A),
+    ),
+    (
+        "a second takeover by the maker",
+        (adopted(B), A),
+        lambda claims: take_over_again(claims, event("A")),
+        (adopted(A), adopted(B), A),
+    ),
     ("a takeover from oneself as the maker", (A,), lambda claims: take_over(claims, event("A")), (A,)),
     (
         "the maker takes its own domain over again",

@@ -15,7 +15,7 @@ from handler.attempts import Attempts
 from handler.deadline import Deadline, DeadlineReached
 from handler.domains import ApiError, Domains
 from handler.errors import Kind
-from handler.retries import Retries
+from handler.retries import LIMITS, Retries
 from tests.handler.cloudformation import ACCOUNT
 from tests.handler.faults import REFUSED, Clock, Fault, Wire, client, deadlines, faults_of_the_api, faults_of_the_wire
 
@@ -327,7 +327,7 @@ class TestAttemptsThatAreNoted:
     def test_the_last_error_and_the_number_of_throttled_attempts_are_kept(self, wire: Wire) -> None:
         attempts = self.noted(wire, one_after_the_other(*[THROTTLED] * 7))
 
-        assert attempts.throttled == 7
+        assert attempts.throttled == LIMITS.attempts_between_looks
         assert attempts.last_error.startswith("UpdateDomain of domain customers: throttled for ")
 
     def test_a_domain_that_is_absent_is_no_error(self, wire: Wire) -> None:

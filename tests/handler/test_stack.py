@@ -209,6 +209,14 @@ def test_where_cloudformation_cannot_be_asked_nothing_is_known(
         ([described("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")], Rollback.NO),
         ([described("DELETE_IN_PROGRESS")], Rollback.NO),
         ([described("DELETE_IN_PROGRESS", StackStatusReason="User Initiated")], Rollback.NO),
+        (
+            [
+                described(
+                    "DELETE_IN_PROGRESS", StackStatusReason="The following resource(s) failed to delete: [Queue]. "
+                )
+            ],
+            Rollback.NO,
+        ),
         ([described("ROLLBACK_IN_PROGRESS")], Rollback.YES),
         ([described("UPDATE_ROLLBACK_IN_PROGRESS")], Rollback.YES),
         ([described("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")], Rollback.YES),
@@ -229,6 +237,7 @@ def test_where_cloudformation_cannot_be_asked_nothing_is_known(
         "cleaned up after an update",
         "deleted",
         "deleted by a person",
+        "deleted again after a deletion that failed",
         "rolled back after a failed creation",
         "rolled back after a failed update",
         "cleaned up after a rollback",

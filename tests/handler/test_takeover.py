@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 
+from handler import stack
 from handler.ownership import ADOPTED, LOGICAL_ID, REQUEST_ID, STACK_ID
+from local.customerprofiles.models import Domain
 from tests.handler import faults
-from tests.handler.cloudformation import STACK, Function, Mailbox, event, stack_arn
+from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, event, stack_arn
 from tests.handler.faults import REGION, Acts, Fault, Wire, live_domains
 
 THEIR_STACK = stack_arn("elsewhere")
@@ -149,3 +154,88 @@ def test_a_takeover_that_was_refused_at_once_does_not_undo_what_the_owner_change
     assert take_over(function, mailbox)["Status"] == "FAILED"
     assert live_domains()["customers"].configuration["DefaultExpirationDays"] == 365
     assert "UpdateDomain" not in wire.changes
+
+
+LEAST = {"DomainName": "customers", "DefaultExpirationDays": 30}
+ADOPTING = {**LEAST, "AdoptExisting": True}
+OURS = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "our-create"}
+
+
+@pytest.fixture
+def cloudformation(wire: Wire) -> Iterator[Stubber]:
+    """CloudFormation, which answers what a test has in store for it, and nothing else."""
+    stack.client.cache_clear()
+    with Stubber(stack.client()) as stubber:
+        yield stubber
+    stack.client.cache_clear()
+
+
+def stack_is(cloudformation: Stubber, status: str) -> None:
+    described = {"StackName": "customers", "CreationTime": datetime(1970, 1, 1), "StackStatus": status}
+    cloudformation.add_response("describe_stacks", {"Stacks": [described]})
+
+
+def send(function: Function, mailbox: Mailbox, kind: str, properties: dict[str, Any], **of: Any) -> None:
+    """Send an event for the domain `customers`, which has to succeed."""
+    physical_id = None if kind == "Create" else "customers"
+    old = LEAST if kind == "Update" else None
+    answer = function.invoke(
+        event(kind, properties, old, physical_id=physical_id, response_url=mailbox.url(), **of)
+    ).answer
+    assert answer["Status"] == "SUCCESS", answer["Reason"]
+
+
+def lend_and_take_back(function: Function, mailbox: Mailbox) -> dict[str, str]:
+    """A domain that was retained, lent to another stack, and put back into its first template.
+
+    Returns its tags before the last step.
+    """
+    send(function, mailbox, "Create", LEAST)
+    send(function, mailbox, "Create", ADOPTING, stack_id=THEIR_STACK)
+    before = dict(live_domains()["customers"].tags)
+    send(function, mailbox, "Create", ADOPTING)
+    return before
+
+
+def test_the_rollback_of_a_takeover_leaves_an_older_claim_of_the_resource(
+    function: Function, mailbox: Mailbox, cloudformation: Stubber
+) -> None:
+    before = lend_and_take_back(function, mailbox)
+    stack_is(cloudformation, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
+    send(function, mailbox, "Delete", ADOPTING)
+    assert live_domains()["customers"].tags == before
+
+
+def test_the_domain_is_deleted_with_the_last_resource_that_has_a_claim_to_it(
+    function: Function, mailbox: Mailbox, cloudformation: Stubber
+) -> None:
+    lend_and_take_back(function, mailbox)
+    stack_is(cloudformation, "DELETE_IN_PROGRESS")
+    send(function, mailbox, "Delete", ADOPTING)
+    assert "customers" in live_domains()
+    send(function, mailbox, "Delete", ADOPTING, stack_id=THEIR_STACK)
+    assert live_domains() == {}
+
+
+def test_two_resources_of_one_stack_can_be_updated_as_often_as_one_likes(function: Function, mailbox: Mailbox) -> None:
+    send(function, mailbox, "Create", LEAST, logical_id="A")
+    send(function, mailbox, "Create", ADOPTING, logical_id="B")
+    for days in range(31, 61):
+        for logical_id, properties in (("A", LEAST), ("B", ADOPTING)):
+            changed = {**properties, "DefaultExpirationDays": days}
+            send(function, mailbox, "Update", changed, logical_id=logical_id)
+    assert len(live_domains()["customers"].tags) == 6
+
+
+def test_a_rename_onto_a_domain_that_another_stack_has_on_loan_is_refused_unless_it_is_a_rollback(
+    function: Function, mailbox: Mailbox, cloudformation: Stubber
+) -> None:
+    lent = {**THEIRS, REQUEST_ID: ADOPTED} | {f"{key}.1": value for key, value in OURS.items()}
+    live_domains()["customers"] = Domain("customers", {"DefaultExpirationDays": 30}, dict(lent), ACCOUNT, REGION)
+    live_domains()["present"] = Domain("present", {"DefaultExpirationDays": 30}, dict(OURS), ACCOUNT, REGION)
+    stack_is(cloudformation, "UPDATE_IN_PROGRESS")
+    before = {**LEAST, "DomainName": "present"}
+    sent = event("Update", LEAST, before, physical_id="present", response_url=mailbox.url())
+    answer = function.invoke(sent).answer
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("FAILED", "present")
+    assert f"belongs to Domain of stack {THEIR_STACK}" in answer["Reason"]

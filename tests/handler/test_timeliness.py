@@ -106,6 +106,24 @@ def test_whether_cloudformation_still_wants_an_event(sent: Event, listed: Listed
         pytest.param(
             CREATE, Listed("DELETE_COMPLETE", "stack-Domain-1ABC"), True, id="a Create that was deleted unanswered"
         ),
+        pytest.param(
+            CREATE,
+            Listed("DELETE_COMPLETE", f"create-failed:{CREATE.request_id}", SENT + 7200),
+            True,
+            id="a Create that failed, and was deleted later",
+        ),
+        pytest.param(
+            CREATE,
+            Listed("CREATE_FAILED", "", SENT + 911),
+            False,
+            id="a Create that ended before a later one was cancelled",
+        ),
+        pytest.param(
+            CREATE,
+            Listed("DELETE_COMPLETE", "stack-Domain-1ABC", SENT + 911),
+            False,
+            id="a Create that ended before a later one was cancelled and deleted",
+        ),
         pytest.param(CREATE, Listed("CREATE_COMPLETE", "customers"), False, id="a Create that succeeded"),
         pytest.param(CREATE, Listed("DELETE_SKIPPED", "customers"), False, id="a Create whose domain was retained"),
         pytest.param(CREATE, Listed("UPDATE_COMPLETE", "clients"), False, id="a Create whose domain was replaced"),
@@ -133,6 +151,14 @@ def test_what_a_late_create_made_earlier_is_a_leftover_only_if_it_never_succeede
 def test_only_an_event_of_a_certain_age_asks(age: float, first: bool, afterwards: bool) -> None:
     assert is_late_to_start(CREATE, SENT + age) is first
     assert is_late_to_answer(CREATE, SENT + age) is afterwards
+
+
+def test_an_event_older_than_its_service_timeout_asks() -> None:
+    impatient = replace(CREATE, properties={**CREATE.properties, "ServiceTimeout": "1"})
+    assert not is_late_to_start(impatient, SENT + 0.9)
+    assert not is_late_to_answer(impatient, SENT + 0.9)
+    assert is_late_to_start(impatient, SENT + 1)
+    assert is_late_to_answer(impatient, SENT + 1)
 
 
 def test_an_event_that_does_not_say_when_it_was_sent_asks_nothing() -> None:
