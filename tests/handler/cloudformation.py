@@ -1,7 +1,7 @@
-"""CloudFormation, as the function meets it: the events, the mailbox for the answers, and what an answer must be.
+"""CloudFormation's side of one event: the event itself, the server that takes the answer, and what a valid answer is.
 
-The events' fields are from AWS's "Custom resource request objects" and "Custom resource response objects". stacks.py
-has what CloudFormation sends and in which order.
+The fields are from AWS's "Custom resource request objects" and "Custom resource response objects". stacks.py decides
+which events are sent, and in which order.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from handler import app
 from handler.answer import AnswerNotTakenError
-from tests.handler.faults import REGION, Clock, Died
+from tests.handler.faults import REGION, Clock, ProcessKilled
 
 ACCOUNT = DEFAULT_ACCOUNT_ID
 MOST_BYTES = 4096
@@ -40,7 +40,7 @@ STACK = stack_arn("customers")
 
 
 def new_request_id() -> str:
-    """Another one each time, and the same ones in each run of the tests."""
+    """A new one for each call, and the same sequence in each run of the tests."""
     return f"4cba9f5c-0000-4000-8000-{next(_numbers):012d}"
 
 
@@ -54,7 +54,7 @@ def event(
     logical_id: str = "Domain",
     response_url: str | None = None,
 ) -> dict[str, Any]:
-    """An event as CloudFormation sends it, with a RequestId of its own."""
+    """An event as CloudFormation sends it, with a new RequestId."""
 
     def with_token(properties: Any) -> Any:
         is_map = isinstance(properties, Mapping)
@@ -82,7 +82,7 @@ _TOKEN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:provider"
 
 
 def as_cloudformation_sends(value: Any) -> Any:
-    """Every scalar a string, lists and maps as they are."""
+    """The value with all scalars as strings."""
     if isinstance(value, Mapping):
         return {key: as_cloudformation_sends(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -93,7 +93,7 @@ def as_cloudformation_sends(value: Any) -> Any:
 
 
 class Context:
-    """Lambda's context of one invocation; its time is the clock's."""
+    """Lambda's context of one invocation, on the simulated clock."""
 
     function_name = "provider"
     function_version = "$LATEST"
@@ -113,7 +113,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Put:
-    """One PUT that arrived at the mailbox."""
+    """One PUT request that the mailbox received."""
 
     path: str
     headers: Mapping[str, str]
@@ -127,9 +127,10 @@ class Put:
 
 
 class Mailbox:
-    """The server behind the ResponseURLs. It takes every answer, but for the statuses that `first` has for it.
+    """The HTTP server behind the ResponseURLs. It accepts every answer, with two exceptions.
 
-    A status of 0 breaks the connection without an answer. `refuses` says how often it refuses answers to one URL.
+    `first`: the statuses of the next answers; 0 closes the connection without a response. `refuses`: how often the
+    answers to a URL are refused.
     """
 
     def __init__(self) -> None:
@@ -162,14 +163,14 @@ class Mailbox:
         self._thread.start()
 
     def url(self, secret: str = "its-signature", *, sent_at: float | None = None) -> str:
-        """Another pre-signed URL each time; `sent_at`, in seconds since 1970, is when it was signed."""
+        """A new pre-signed URL. `sent_at` is when it was signed, in seconds since 1970."""
         host, port = self._server.server_address[:2]
-        # AWS's form has whole seconds, the fraction cut off.
+        # AWS cuts off the fraction of the second.
         date = "" if sent_at is None else f"X-Amz-Date={datetime.fromtimestamp(sent_at, UTC):%Y%m%dT%H%M%SZ}&"
         return f"http://{host!s}:{port}/answers/{next(_numbers)}?{date}X-Amz-Expires=7200&X-Amz-Signature={secret}"
 
     def status_for(self, path: str) -> int:
-        """The status of the next answer to the URL with that path."""
+        """The status for the next answer to the URL with that path."""
         refused = next((url for url, times in self.refuses.items() if times and url.endswith(path)), None)
         if refused is not None:
             self.refuses[refused] -= 1
@@ -177,7 +178,7 @@ class Mailbox:
         return self.first.pop(0) if self.first else 200
 
     def taken(self, request_id: str | None = None) -> list[dict[str, Any]]:
-        """The answers that were taken, to that request or at all, the earliest first."""
+        """The accepted answers, all or those to one request, the earliest first."""
         answers = [put.answer for put in self.puts if put.status == 200]
         return [answer for answer in answers if request_id in (None, answer["RequestId"])]
 
@@ -188,7 +189,7 @@ class Mailbox:
 
 
 def another_environment(client: BaseClient) -> ModuleType:
-    """The function once more, in an execution environment of its own: two deliveries at once never share one."""
+    """Import the function again, as Lambda does for an event while another one runs."""
     spec = importlib.util.find_spec("handler.app")
     assert spec is not None
     assert spec.loader is not None
@@ -200,7 +201,7 @@ def another_environment(client: BaseClient) -> ModuleType:
 
 @dataclass
 class Delivery:
-    """One invocation of the function: what it returned (None if it died or raised) and the answers that were taken."""
+    """One invocation of the function: what it returned (None after an exception), and its accepted answers."""
 
     returned: dict[str, Any] | None
     answers: list[dict[str, Any]]
@@ -208,7 +209,7 @@ class Delivery:
 
     @property
     def answer(self) -> dict[str, Any]:
-        """The one answer; fails if there is none or a second one."""
+        """The only answer. Fails if there is none, or more than one."""
         assert self.error is None, f"the function raised {self.error!r}"
         assert len(self.answers) == 1, f"{len(self.answers)} answers"
         assert self.returned == self.answers[0]
@@ -216,7 +217,7 @@ class Delivery:
 
 
 class Function:
-    """The deployed function: hands it an event as Lambda does, and looks whether it answered as promised."""
+    """Invokes the function with events as Lambda does, and checks the answers."""
 
     def __init__(self, clock: Clock, mailbox: Mailbox, environment: ModuleType = app) -> None:
         self._clock = clock
@@ -230,7 +231,7 @@ class Function:
         returned, error = None, None
         try:
             returned = self._environment.lambda_handler(json.loads(json.dumps(sent)), Context(self._clock, seconds))
-        except (Died, AnswerNotTakenError) as raised:
+        except (ProcessKilled, AnswerNotTakenError) as raised:
             error = raised
         answers = [
             put.answer for put in self._mailbox.puts[before:] if put.status == 200 and url.endswith(put.path) and url
@@ -241,11 +242,11 @@ class Function:
 
 
 def assert_answered_as_promised(sent: Mapping[str, Any], delivery: Delivery) -> None:
-    """Exactly one answer to an event that lived, and in a form that CloudFormation takes."""
-    assert len(delivery.answers) <= 1, "a second answer"
+    """Check that there is exactly one answer, or at most one after an exception, and that CloudFormation accepts it."""
+    assert len(delivery.answers) <= 1, "there is more than one answer"
     if delivery.error is not None:
         return
-    assert delivery.answers == [delivery.returned], "no answer, or another one than was returned"
+    assert delivery.answers == [delivery.returned], "there is no answer, or it is not what the function returned"
     answer = delivery.answers[0]
     assert len(json.dumps(answer, ensure_ascii=False).encode()) <= MOST_BYTES
     assert {key: answer[key] for key in ("StackId", "RequestId", "LogicalResourceId")} == {
@@ -257,7 +258,9 @@ def assert_answered_as_promised(sent: Mapping[str, Any], delivery: Delivery) -> 
         assert answer["Reason"]
         assert answer["Data"] == {}
         if sent["RequestType"] == "Create":
-            assert physical_id.endswith(":" + sent["RequestId"]), "no id that says which Create failed"
+            assert physical_id.endswith(":" + sent["RequestId"]), (
+                "the physical id does not end with the RequestId of the failed Create"
+            )
         else:
             assert physical_id == sent["PhysicalResourceId"]
     else:

@@ -1,8 +1,8 @@
-"""Execution environments that take turns: one stops at each of its API calls, and another goes on.
+"""Lambda's execution environments, several at the same time, and invocations that pause at each API call.
 
-Lambda runs two events of one resource at the same time whenever CloudFormation sends the second before the first has
-ended. Each runs in a greenlet here: all in one thread, so that every run of the tests is the same, and in the main one,
-where the function's timer gets its signal.
+Lambda runs two events of one resource at the same time if CloudFormation sends the second before the first has ended.
+Here each invocation runs in a greenlet. All greenlets run in one thread, so that a test always runs in the same order.
+It is the main thread, because the function's timer needs signals, and only the main thread gets them.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from greenlet import getcurrent, greenlet
 from tests.handler.cloudformation import Delivery, another_environment
 from tests.handler.faults import Clock
 
-_idle: list[ModuleType] = []  # kept from one test to the next, since each costs the making of a client
+_idle: list[ModuleType] = []  # kept between tests, since importing the function takes long
 
 
 class Environments:
-    """The function's execution environments; as many as there are events at the same time."""
+    """The function's execution environments: one for each event that runs at the same time."""
 
     def __init__(self, client: BaseClient, clock: Clock) -> None:
         self._client = client
         self._clock = clock
 
     def take(self) -> ModuleType:
-        """Take an environment that nobody uses: the function, with all that it keeps in its module."""
+        """An idle environment, or a new one: the function's module with its own global variables."""
         module = _idle.pop() if _idle else another_environment(self._client)
         module.__dict__["_client"] = self._client
         if "time" in module.__dict__:
@@ -41,7 +41,7 @@ class Environments:
 
 
 class Invocation:
-    """One delivery of an event. It stops wherever `stop` is called, and goes on with the next `step`."""
+    """One invocation of the function. It pauses where `pause` is called, and continues with the next `step`."""
 
     def __init__(self, invoke: Callable[[], Delivery]) -> None:
         self._invoke = invoke
@@ -53,12 +53,12 @@ class Invocation:
         self.delivery = self._invoke()
 
     def step(self) -> bool:
-        """Go on until the next stop. Returns whether there was one; else the delivery has ended."""
+        """Continue until the next pause. Return False if the invocation ended instead."""
         self._greenlet.parent = getcurrent()
         self._greenlet.switch()
         return not self._greenlet.dead
 
     @staticmethod
-    def stop() -> None:
-        """Let others go on; called from within an invocation."""
+    def pause() -> None:
+        """Pause the invocation that calls this, so that others can continue."""
         getcurrent().parent.switch()

@@ -1,7 +1,11 @@
-"""Trouble between the function and the API: a wire that the tests can cut, and a clock that takes no real time.
+"""Faults between the function and the API, and a clock that needs no real time.
 
-The wire sits where botocore hands a finished HTTP request to the network ("before-send"), so that everything above it
-is real: serialising, retries, parsing of errors, the handler. Behind it is the stand-in.
+    handler and botocore    real, with serialising, retries and parsing of errors
+    Wire                    takes each request at botocore's event "before-send" and can inject a fault
+    stand-in                the API (local/customerprofiles)
+
+A fault has two parts: what the function sees (an error, a timeout, the end of its process), and whether and when the
+API carries out the request nevertheless.
 """
 
 from __future__ import annotations
@@ -33,7 +37,7 @@ from handler.deadline import DeadlineReached
 from local.customerprofiles.models import Domain, customerprofiles_backends
 
 REGION = "eu-central-1"
-# What the function finds in Lambda, as far as its client needs it.
+# The environment variables that the function's client needs.
 ENVIRONMENT = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_ACCESS_KEY_ID": "testing",
@@ -47,7 +51,7 @@ _START = 1_764_000_000  # a moment in November 2025, in seconds since 1970
 
 
 class Clock:
-    """Time that passes only in sleep(); takes the place of the module `time`."""
+    """A simulated clock that replaces the module `time`. Time passes only in sleep()."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -56,7 +60,7 @@ class Clock:
         self.module = types.SimpleNamespace(sleep=self.sleep, monotonic=self.monotonic, time=self.time)
 
     def stop_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Become the time of everything that pauses or tells an age: botocore's attempts, and the whole handler."""
+        """Replace `time` in botocore's retries and in all modules of the handler."""
         for name, module in list(sys.modules.items()):
             if name == "botocore.endpoint" or (name.startswith("handler.") and hasattr(module, "time")):
                 monkeypatch.setattr(module, "time", self.module)
@@ -65,7 +69,7 @@ class Clock:
         return self.now
 
     def time(self) -> float:
-        """Seconds since 1970, in agreement with `now`."""
+        """Seconds since 1970. It advances together with `now`."""
         return _START + self.now
 
     def sleep(self, seconds: float) -> None:
@@ -75,27 +79,27 @@ class Clock:
             wake()
 
 
-class Died(BaseException):
-    """The function is gone from one moment to the next, as after running out of memory."""
+class ProcessKilled(BaseException):
+    """The function's process is killed, as when it runs out of memory."""
 
 
 class Acts(enum.Enum):
-    """Whether the API carries out a call that has gone wrong for its caller."""
+    """Whether and when the API carries out a request that fails for its caller."""
 
     NEVER = "never"
-    FIRST = "first"
-    LATE = "late"
+    FIRST = "first"  # before the caller sees the failure
+    LATE = "late"  # some time after the caller saw the failure
 
 
 @dataclass(frozen=True, repr=False)
 class Fault:
-    """One way in which a call goes wrong: what its caller gets to see, and what the API does."""
+    """One way in which a request fails: what its caller sees (`reply`), and what the API does (`acts`)."""
 
     name: str
     acts: Acts
     reply: Callable[[AWSPreparedRequest], AWSResponse] = field(compare=False)
     late_by: float = 0.0
-    status: int = 0  # of an answer in the API's own words
+    status: int = 0  # the HTTP status, if the reply is an error of the API
 
     @property
     def is_answer(self) -> bool:
@@ -109,13 +113,13 @@ class Fault:
         return f"{self.name}, acts {self.acts.value}"
 
 
-# What goes wrong with an attempt, by its number and operation.
-Trouble = Callable[[int, str], "Fault | None"]
+# Chooses the fault of an attempt, from its number and operation.
+FaultPlan = Callable[[int, str], "Fault | None"]
 
 
 @dataclass(frozen=True)
 class Call:
-    """One HTTP request that reached the API, and what it did there."""
+    """One request that the API has carried out, and its domain before that."""
 
     operation: str
     name: str
@@ -131,7 +135,7 @@ class Call:
 
 
 def live_domains() -> dict[str, Domain]:
-    """The stand-in's domains, as a person sees them who looks at the API and not through the function."""
+    """The stand-in's domains, by name."""
     domains: dict[str, Domain] = customerprofiles_backends[DEFAULT_ACCOUNT_ID][REGION].domains
     return domains
 
@@ -141,13 +145,13 @@ def has_data(domain: Domain) -> bool:
 
 
 def is_in_use(domain: Domain) -> bool:
-    """Whether DeleteDomain would take anything along."""
+    """Whether DeleteDomain would delete anything besides the domain itself."""
     return has_data(domain) or bool(domain.integrations or domain.object_types or domain.domain_object_types)
 
 
 @functools.cache
 def client() -> BaseClient:
-    """The function's own client, made as in Lambda: once."""
+    """The function's own client. As in Lambda, it is created once."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
@@ -155,51 +159,51 @@ def client() -> BaseClient:
 
 
 def service_model() -> ServiceModel:
-    """The API as botocore knows it."""
+    """The model of the API in botocore."""
     return botocore.session.get_session().get_service_model("customer-profiles")
 
 
 def give_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few attempts at a call instead of many."""
+    """Make the handler give up a call after a few attempts."""
     seconds = dict.fromkeys(retries.LIMITS.seconds, 3.0)
     monkeypatch.setattr(retries, "LIMITS", dataclasses.replace(retries.LIMITS, seconds=seconds, failed_attempts=3))
 
 
 class Wire:
-    """Every HTTP request of the client to the API. Attempts are counted from 0 since `begin`."""
+    """The connection between the function's client and the stand-in. Attempts are counted from 0 since `begin`."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        clock.on_sleep.append(self.come_through)
+        clock.on_sleep.append(self.carry_out_delayed_calls)
         self.attempts: list[str] = []
-        self.acted: list[Call] = []
-        self.trouble: Trouble = no_trouble
+        self.carried_out: list[Call] = []
+        self.fault_plan: FaultPlan = no_fault
         self.on_attempt: Callable[[int, str], None] = lambda attempt, operation: None
         self.on_reply: Callable[[int, str], None] = lambda attempt, operation: None
         self.on_act: Callable[[Call], None] = lambda call: None
         self._late: list[tuple[float, Callable[[], None]]] = []
 
     def attach(self, client: BaseClient) -> None:
-        """Put the wire between the client and the stand-in, which answers all clients else."""
+        """Send this client's requests through the wire. Those of other clients go to the stand-in directly."""
         events: Any = client.meta.events
         events.unregister("before-send", botocore_stubber)
-        events.unregister("before-send.customer-profiles", unique_id="wire")  # another test's
+        events.unregister("before-send.customer-profiles", unique_id="wire")  # of another test
         events.register("before-send.customer-profiles", self._send, unique_id="wire")
 
-    def begin(self, trouble: Trouble | None = None) -> None:
-        """Forget the attempts so far; from now on there is this trouble."""
-        self.attempts, self.acted = [], []
-        self.trouble = trouble or no_trouble
+    def begin(self, fault_plan: FaultPlan | None = None) -> None:
+        """Forget the attempts so far, and inject the faults of this plan from now on."""
+        self.attempts, self.carried_out = [], []
+        self.fault_plan = fault_plan or no_fault
 
     @property
     def changes(self) -> list[str]:
-        """The operations that reached the API and could change something."""
-        return [call.operation for call in self.acted if call.is_change]
+        """The operations that the API carried out and that can change something."""
+        return [call.operation for call in self.carried_out if call.is_change]
 
-    def come_through(self, *, at_last: bool = False) -> None:
-        """Let the API carry out the calls whose time has come, or all that are still on their way."""
-        due = [act for moment, act in self._late if at_last or moment <= self._clock.now]
-        self._late = [] if at_last else [late for late in self._late if late[0] > self._clock.now]
+    def carry_out_delayed_calls(self, *, all_pending: bool = False) -> None:
+        """Let the API carry out the delayed calls that are due, or all of them."""
+        due = [act for moment, act in self._late if all_pending or moment <= self._clock.now]
+        self._late = [] if all_pending else [late for late in self._late if late[0] > self._clock.now]
         for act in due:
             act()
 
@@ -208,23 +212,29 @@ class Wire:
         attempt = len(self.attempts)
         self.attempts.append(operation)
         self.on_attempt(attempt, operation)
-        self.come_through()
-        fault = self.trouble(attempt, operation)
+        self.carry_out_delayed_calls()
+        fault = self.fault_plan(attempt, operation)
         if fault is None:
-            response = self._act(operation, request, self.on_act)
+            response = self._carry_out_call(operation, request, self.on_act)
             self.on_reply(attempt, operation)
             return response
         if fault.acts is Acts.FIRST:
-            self._act(operation, request, self.on_act)
+            self._carry_out_call(operation, request, self.on_act)
         elif fault.acts is Acts.LATE:
-            witness = self.on_act  # the present one, since a later event has nothing to do with this call
-            self._late.append((self._clock.now + fault.late_by, lambda: self._act_late(operation, request, witness)))
+            on_carried_out = self.on_act  # the one of this event: a later event sets its own
+            self._late.append(
+                (self._clock.now + fault.late_by, lambda: self._carry_out_late(operation, request, on_carried_out))
+            )
         return fault.reply(request)
 
-    def _act_late(self, operation: str, request: AWSPreparedRequest, witness: Callable[[Call], None]) -> None:
-        self._act(operation, request, witness)
+    def _carry_out_late(
+        self, operation: str, request: AWSPreparedRequest, on_carried_out: Callable[[Call], None]
+    ) -> None:
+        self._carry_out_call(operation, request, on_carried_out)
 
-    def _act(self, operation: str, request: AWSPreparedRequest, witness: Callable[[Call], None]) -> AWSResponse:
+    def _carry_out_call(
+        self, operation: str, request: AWSPreparedRequest, on_carried_out: Callable[[Call], None]
+    ) -> AWSResponse:
         name = _domain_name(request)
         domain = live_domains().get(name)
         call = Call(
@@ -239,8 +249,8 @@ class Wire:
         response = botocore_stubber(event_name=operation, request=request)
         assert response is not None, "nothing goes to a real network"
         if response.status_code < 300:
-            self.acted.append(call)
-            witness(call)
+            self.carried_out.append(call)
+            on_carried_out(call)
         return response
 
 
@@ -249,22 +259,22 @@ def _domain_name(request: AWSPreparedRequest) -> str:
     return found[1] if found else ""
 
 
-def no_trouble(attempt: int, operation: str) -> Fault | None:
+def no_fault(attempt: int, operation: str) -> Fault | None:
     return None
 
 
-def once(fault: Fault, at: int) -> Trouble:
-    """The trouble hits one attempt, whatever it is."""
+def once(fault: Fault, at: int) -> FaultPlan:
+    """The fault hits one attempt, whatever its operation."""
     return lambda attempt, operation: fault if attempt == at else None
 
 
-def lasting(fault: Fault, since: int) -> Trouble:
-    """The trouble hits that attempt and all that come after it."""
+def lasting(fault: Fault, since: int) -> FaultPlan:
+    """The fault hits that attempt and all later ones."""
     return lambda attempt, operation: fault if attempt >= since else None
 
 
-def lasting_for(fault: Fault, operation: str) -> Trouble:
-    """The trouble hits every attempt at one operation."""
+def lasting_for(fault: Fault, operation: str) -> FaultPlan:
+    """The fault hits every attempt at one operation."""
     return lambda _, attempted: fault if attempted == operation else None
 
 
@@ -284,20 +294,20 @@ def _api_error(code: str, status: int) -> Callable[[AWSPreparedRequest], AWSResp
     return _answering(status, code, json.dumps({"Message": f"the stand-in says {code}"}).encode())
 
 
-# A connection that was never made, so nothing can have come of it.
+# The connection failed, so the API cannot have carried out anything.
 REFUSED = Fault(
     "connection refused",
     Acts.NEVER,
     _raising(lambda request: botocore_errors.EndpointConnectionError(endpoint_url=request.url)),
 )
-DIES_BEFORE = Fault("the function dies", Acts.NEVER, _raising(lambda request: Died()))
-DIES_AFTER = Fault("the function dies", Acts.FIRST, _raising(lambda request: Died()))
+KILLED_BEFORE = Fault("the function is killed", Acts.NEVER, _raising(lambda request: ProcessKilled()))
+KILLED_AFTER = Fault("the function is killed", Acts.FIRST, _raising(lambda request: ProcessKilled()))
 
 
-def _either_way(
+def _carried_out_or_not(
     name: str, reply: Callable[[AWSPreparedRequest], AWSResponse], *, late_by: float | None = None
 ) -> Iterator[Fault]:
-    """A fault that its caller can't tell from the one in which the call was carried out."""
+    """Faults that look the same to the caller, whether or not the API carried out the call."""
     yield Fault(name, Acts.NEVER, reply)
     yield Fault(name, Acts.FIRST, reply)
     if late_by is not None:
@@ -305,7 +315,7 @@ def _either_way(
 
 
 def faults_of_the_api(model: ServiceModel) -> list[Fault]:
-    """Every error that the API's model has, those that may have come after the act both ways."""
+    """Every error in the API's model. After a server error the call may have been carried out, so there are two."""
     faults = []
     errors = {error.name: error for operation in OPERATIONS for error in model.operation_model(operation).error_shapes}
     for name, error in sorted(errors.items()):
@@ -317,31 +327,33 @@ def faults_of_the_api(model: ServiceModel) -> list[Fault]:
 
 
 def faults_of_the_wire() -> list[Fault]:
-    """Every way in which the connection fails, and answers that aren't the API's."""
+    """Failures of the connection, and answers that are not from the API."""
     return [
         REFUSED,
-        *_either_way("connection closed", _raising(lambda request: _closed(request))),
-        *_either_way(
+        *_carried_out_or_not("connection closed", _raising(lambda request: _closed(request))),
+        *_carried_out_or_not(
             "read timeout", _raising(lambda request: botocore_errors.ReadTimeoutError(endpoint_url=request.url))
         ),
-        *_either_way("half an answer", _raising(lambda request: _half_an_answer())),
-        *_either_way("a proxy's 502", _answering(502, "", b"<html>Bad Gateway</html>")),
-        *_either_way("a 503 without a body", _answering(503, "", b"")),
-        *_either_way("200 and garbage", _answering(200, "", b"<html>Welcome to the hotel's network</html>")),
-        *_either_way("200 and an empty body", _answering(200, "", b"")),
+        *_carried_out_or_not("incomplete answer", _raising(lambda request: _cut_off())),
+        *_carried_out_or_not("a proxy's 502", _answering(502, "", b"<html>Bad Gateway</html>")),
+        *_carried_out_or_not("a 503 without a body", _answering(503, "", b"")),
+        *_carried_out_or_not("200 and HTML", _answering(200, "", b"<html>Sign in to this network</html>")),
+        *_carried_out_or_not("200 and an empty body", _answering(200, "", b"")),
     ]
 
 
 def deadlines(late_by: float) -> list[Fault]:
-    """The call hangs until the deadline, and is carried out never, before or after it."""
-    return list(_either_way("hangs past the deadline", _raising(lambda request: DeadlineReached()), late_by=late_by))
+    """The call gets no answer until the deadline. It is carried out never, before the deadline, or after it."""
+    return list(
+        _carried_out_or_not("hangs past the deadline", _raising(lambda request: DeadlineReached()), late_by=late_by)
+    )
 
 
 def _closed(request: AWSPreparedRequest) -> BaseException:
     return botocore_errors.ConnectionClosedError(endpoint_url=request.url)
 
 
-def _half_an_answer() -> BaseException:
+def _cut_off() -> BaseException:
     return botocore_errors.ResponseStreamingError(error="IncompleteRead(7 bytes read)")
 
 

@@ -1,7 +1,11 @@
-"""What must hold, whatever happens: a judge of the calls that the API carries out.
+"""The promises, as checks that hold whatever happens.
 
-Written from the promises alone (README.md, "What happens on each event"), knowing nothing of how the handler decides,
-so that a wrong decision there isn't a wrong expectation here.
+- `check_call`: was this event allowed to make this API call?
+- `orphaned`, `unclaimed`: is there a domain that the function created or claimed, and that no stack knows?
+- `Observations`: what happened so far, as far as the checks need it.
+
+The checks are written from README.md ("What happens on each event") and use nothing of the handler's code. A wrong
+decision in the handler is therefore not repeated here as a wrong expectation.
 """
 
 from __future__ import annotations
@@ -30,14 +34,14 @@ class Claim(NamedTuple):
         return self.stack_id, self.logical_id
 
     @property
-    def is_loan(self) -> bool:
+    def is_adopted(self) -> bool:
         return self.request_id == "adopted"
 
 
 def claims(tags: Mapping[str, str]) -> list[Claim]:
-    """The claims on a domain, the holder's first: the last one is the first that is no loan.
+    """The claims on a domain, the owner's first. The list ends with the first claim that is not `adopted`.
 
-    Two claims of one resource next to each other are one, and what the lower one says counts.
+    Two neighbouring claims of one resource count as one, with the request id of the second.
     """
     found: list[Claim] = []
     for index in itertools.count():
@@ -48,13 +52,13 @@ def claims(tags: Mapping[str, str]) -> list[Claim]:
         if found and found[-1].resource == claim.resource:
             found.pop()
         found.append(claim)
-        if not claim.is_loan:
+        if not claim.is_adopted:
             break
     return found
 
 
 def resources(tags: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Who has claims on a domain, the holder first."""
+    """The resources that have a claim on a domain, the owner first."""
     return [claim.resource for claim in claims(tags)]
 
 
@@ -70,109 +74,121 @@ def is_own(tags: Mapping[str, str], stack_id: str, logical_id: str) -> bool:
     return [claim.resource for claim in claims(tags)][:1] == [(stack_id, logical_id)]
 
 
-def judge(
+def check_call(
     event: Mapping[str, Any],
     call: Call,
     *,
     is_rolling_back: bool = False,
-    was_told: bool = False,
-    had_claimed: bool = False,
+    has_asked: bool = False,
+    has_claimed_before: bool = False,
 ) -> None:
-    """Judge one call that the API has just carried out for an event, as an auditor would who knows that event.
+    """Check that an event was allowed to make a call that the API has just carried out.
 
-    `is_rolling_back` is the truth about the event's stack, `was_told` whether CloudFormation told the function,
-    `had_claimed` whether the event had a claim on the domain before: another event may have taken it away since.
+    Args:
+        event: The event.
+        call: The call.
+        is_rolling_back: Whether the event's stack really is rolling back.
+        has_asked: Whether the function asked CloudFormation about that, and got an answer.
+        has_claimed_before: Whether the event's resource had a claim on the domain earlier during this event. Another
+            event may have removed it since.
     """
     if not call.is_change:
         return
     if call.operation == "DeleteDomain":
-        assert is_own(call.tags_before, *resource_of(event)), "a domain was deleted that isn't the event's own"
-        _judge_delete(event, call, is_rolling_back=is_rolling_back, was_told=was_told)
+        assert is_own(call.tags_before, *resource_of(event)), "deleted a domain that the resource does not own"
+        _check_delete(event, call, is_rolling_back=is_rolling_back, has_asked=has_asked)
     elif call.operation == "CreateDomain":
         tags = live_domains()[call.name].tags
-        assert event["RequestType"] != "Delete", "a Delete made a domain"
-        assert call.name == event["ResourceProperties"]["DomainName"], "a domain was made that nobody named"
-        assert claims(tags) == [Claim(*resource_of(event), event["RequestId"])], "a domain was made for somebody else"
+        assert event["RequestType"] != "Delete", "a Delete created a domain"
+        assert call.name == event["ResourceProperties"]["DomainName"], "created a domain the template does not name"
+        assert claims(tags) == [Claim(*resource_of(event), event["RequestId"])], "created a domain with wrong claims"
     elif call.operation == "UpdateDomain":
         assert event["RequestType"] != "Delete", "a Delete changed settings"
-        assert call.name == event["ResourceProperties"]["DomainName"], "a domain was changed that nobody named"
-        is_claimed = had_claimed or is_own(call.tags_before, *resource_of(event))
-        assert is_claimed, "settings were changed before the domain was claimed"
+        assert call.name == event["ResourceProperties"]["DomainName"], "changed a domain the template does not name"
+        is_claimed = has_claimed_before or is_own(call.tags_before, *resource_of(event))
+        assert is_claimed, "changed the settings of a domain before it was claimed"
     else:
-        _judge_tags(event, call)
+        _check_tags(event, call)
 
 
-def _judge_delete(event: Mapping[str, Any], call: Call, *, is_rolling_back: bool, was_told: bool) -> None:
-    physical_id, asked = event.get("PhysicalResourceId", ""), event["ResourceProperties"]
+def _check_delete(event: Mapping[str, Any], call: Call, *, is_rolling_back: bool, has_asked: bool) -> None:
+    physical_id, properties = event.get("PhysicalResourceId", ""), event["ResourceProperties"]
     [mine, *others] = claims(call.tags_before)
-    is_unprotected = asked.get("DeletionProtection") == "false"
+    is_unprotected = properties.get("DeletionProtection") == "false"
     if event["RequestType"] != "Delete":
         old = (event.get("OldResourceProperties") or {}).get("DomainName")
-        is_leftover = call.name == old != physical_id == asked["DomainName"]
-        is_unwanted = call.name == asked["DomainName"] != physical_id and mine.request_id == event["RequestId"]
-        assert is_leftover or is_unwanted, f"a {event['RequestType']} deleted more than it had made"
-        assert not mine.is_loan, "a domain was deleted that had been taken over"
-        assert not call.is_in_use_before, "a domain was deleted that was in use"
+        is_leftover = call.name == old != physical_id == properties["DomainName"]
+        is_unwanted = call.name == properties["DomainName"] != physical_id and mine.request_id == event["RequestId"]
+        assert is_leftover or is_unwanted, f"a {event['RequestType']} deleted a domain that it had not created"
+        assert not mine.is_adopted, "deleted an adopted domain"
+        assert not call.is_in_use_before, "deleted a domain in use"
     elif physical_id != call.name:
-        assert not mine.is_loan, "a domain was deleted that had been taken over"
+        assert not mine.is_adopted, "deleted an adopted domain"
         if ":" in physical_id:
-            assert physical_id.endswith(":" + mine.request_id), "deleted for another Create's failure"
-            assert not call.is_in_use_before or is_unprotected, "a failed Create's domain was deleted while in use"
+            assert physical_id.endswith(":" + mine.request_id), "deleted another Create's domain"
+            assert not call.is_in_use_before or is_unprotected, "deleted a failed Create's domain, which was in use"
         else:
-            assert not call.is_in_use_before, "a domain in use was deleted for an id that CloudFormation made up"
-    elif mine.is_loan:
-        assert not others, "a domain was deleted that is on loan"
-        assert is_unprotected, "a domain that had been taken over was deleted, and no template said so"
-        assert was_told, "a domain that had been taken over was deleted without asking CloudFormation"
-        assert not is_rolling_back, "a domain that was there before was deleted in a rollback"
+            assert not call.is_in_use_before, "deleted a domain in use, for a physical id that CloudFormation generated"
+    elif mine.is_adopted:
+        assert not others, "deleted an adopted domain that has another owner"
+        assert is_unprotected, "deleted an adopted domain without DeletionProtection: false in the template"
+        assert has_asked, "deleted an adopted domain without asking CloudFormation"
+        assert not is_rolling_back, "deleted an adopted domain in a rollback"
     elif call.is_in_use_before:
-        assert asked.get("DeletionProtection") != "true", "a protected domain was deleted while in use"
+        assert properties.get("DeletionProtection") != "true", "deleted a protected domain in use"
         if mine.request_id == "found":
-            assert was_told or is_unprotected, "a domain that was found in use was deleted without asking"
-            assert not (was_told and is_rolling_back), "a domain that was found in use was deleted in a rollback"
+            assert has_asked or is_unprotected, "deleted a domain that was found in use, without asking CloudFormation"
+            assert not (has_asked and is_rolling_back), "deleted a domain that was found in use, in a rollback"
 
 
-def _judge_tags(event: Mapping[str, Any], call: Call) -> None:
+def _check_tags(event: Mapping[str, Any], call: Call) -> None:
     domain = live_domains()[call.name]
     before, after = claims(call.tags_before), claims(domain.tags)
     mine = resource_of(event)
-    holders, left = resources(call.tags_before), resources(domain.tags)
-    # A resource may have lent a domain and borrowed it back: each time it lets go of one of its claims.
-    without_one = [_merged(holders[:place] + holders[place + 1 :]) for place in _places(mine, holders)]
-    without_any = _merged([each for each in holders if each != mine])
-    asked = event["ResourceProperties"]
+    claimants_before, claimants_after = resources(call.tags_before), resources(domain.tags)
+    # A resource can have several claims: its domain was taken over by another resource, and it took it over again. It
+    # may remove one claim at a time.
+    without_one = [
+        _merged(claimants_before[:place] + claimants_before[place + 1 :]) for place in _places(mine, claimants_before)
+    ]
+    without_any = _merged([each for each in claimants_before if each != mine])
+    properties = event["ResourceProperties"]
     changed = {key for key in {*call.tags_before, *domain.tags} if call.tags_before.get(key) != domain.tags.get(key)}
     template_keys = {key for key in changed if not _is_for_claims(key)}
     if event["RequestType"] == "Delete":
-        assert not template_keys, "a Delete changed tags that are none of its business"
-    if holders == left:
-        # What is put back after a takeover that failed is put back on somebody else's domain.
-        may_put_back = asked.get("AdoptExisting") == "true" or event["RequestType"] == "Update"
-        is_others = bool(holders) and mine not in holders
-        assert not (is_others and template_keys) or may_put_back, "tags of a domain were changed that is another's"
-    elif not holders and any(map(_is_for_claims, call.tags_before)):
-        assert left[:1] == [mine], "a domain whose holder's tags were removed by hand got a wrong holder"
-    elif left[:1] == [mine] and left in ([mine, *holders], [mine, *without_any]):
-        _judge_takeover(event, call, holders, asked)
+        assert not template_keys, "a Delete changed tags other than claims"
+    if claimants_before == claimants_after:
+        # After a failed takeover the tags of another owner's domain are restored.
+        may_restore = properties.get("AdoptExisting") == "true" or event["RequestType"] == "Update"
+        is_others = bool(claimants_before) and mine not in claimants_before
+        assert not (is_others and template_keys) or may_restore, "changed tags of a domain that another resource owns"
+    elif not claimants_before and any(map(_is_for_claims, call.tags_before)):
+        assert claimants_after[:1] == [mine], "claimed a domain for another resource"
+    elif claimants_after[:1] == [mine] and claimants_after in ([mine, *claimants_before], [mine, *without_any]):
+        _check_takeover(event, call, claimants_before, properties)
     else:
-        assert left in (*without_one, without_any), f"claims of others were changed: {mine} made {left} of {holders}"
-        if holders[:1] != [mine] and before[-1].resource == mine:
-            assert after[-1].request_id == before[-1].request_id, "who let go did not leave the domain to its holder"
+        assert claimants_after in (*without_one, without_any), (
+            f"{mine} changed other claims: {claimants_before} to {claimants_after}"
+        )
+        if claimants_before[:1] != [mine] and before[-1].resource == mine:
+            assert after[-1].request_id == before[-1].request_id, (
+                "the next claim did not inherit the creator's request id"
+            )
 
 
-def _places(mine: tuple[str, str], holders: list[tuple[str, str]]) -> list[int]:
-    return [place for place, holder in enumerate(holders) if holder == mine]
+def _places(mine: tuple[str, str], claimants: list[tuple[str, str]]) -> list[int]:
+    return [place for place, claimant in enumerate(claimants) if claimant == mine]
 
 
-def _merged(holders: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [holder for holder, _ in itertools.groupby(holders)]
+def _merged(claimants: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [claimant for claimant, _ in itertools.groupby(claimants)]
 
 
-def _judge_takeover(
-    event: Mapping[str, Any], call: Call, resources: list[tuple[str, str]], asked: Mapping[str, Any]
+def _check_takeover(
+    event: Mapping[str, Any], call: Call, resources: list[tuple[str, str]], properties: Mapping[str, Any]
 ) -> None:
     assert event["RequestType"] != "Delete", "a Delete claimed a domain"
-    assert call.name == asked["DomainName"], "a domain was claimed that the template doesn't name"
+    assert call.name == properties["DomainName"], "claimed a domain that the template does not name"
     if event.get("PhysicalResourceId") == call.name and not resources:
         return
     mine = resource_of(event)
@@ -181,8 +197,8 @@ def _judge_takeover(
     )
     if event["RequestType"] == "Update" and is_within_stack:
         return
-    assert event.get("PhysicalResourceId") != call.name, "an Update changed what another stack has taken over"
-    assert asked.get("AdoptExisting") == "true", "a domain was claimed that nobody asked to adopt"
+    assert event.get("PhysicalResourceId") != call.name, "an Update claimed a domain that another stack has taken over"
+    assert properties.get("AdoptExisting") == "true", "took over a domain without AdoptExisting: true in the template"
 
 
 def _is_for_claims(key: str) -> bool:
@@ -190,34 +206,39 @@ def _is_for_claims(key: str) -> bool:
     return key in OWNERSHIP or (plain in OWNERSHIP and number.isdecimal())
 
 
-class Ledger:
-    """What a careful observer keeps of all that has happened."""
+class Observations:
+    """What has happened so far, as far as the checks need it."""
 
     def __init__(self) -> None:
-        self.made: list[Domain] = []  # by the function
-        self.prior: list[Domain] = []  # by people, before any stack had to do with it
-        self.excused: list[Domain] = []  # what nobody could have known better, or people have meddled with
-        self.kept: set[tuple[str, tuple[str, str]]] = set()  # (domain name, resource): retained, or in use
-        self.made_nothing: set[str] = set()  # physical ids of failed Creates
+        self.created: list[Domain] = []  # domains that the function created
+        self.preexisting: list[Domain] = []  # domains that people created, before any stack used them
+        self.exempt_domains: list[Domain] = []  # no check: people changed them, or no code could be safe
+        self.created_nothing: set[str] = set()  # physical ids of failed Creates that certainly created nothing
 
-    def excuse(self, domains: Iterable[Domain]) -> None:
+    def exempt(self, domains: Iterable[Domain]) -> None:
         for domain in domains:
-            self.excused.append(domain)
-            self.prior = [prior for prior in self.prior if prior is not domain]
+            self.exempt_domains.append(domain)
+            self.preexisting = [each for each in self.preexisting if each is not domain]
 
-    def note(self, event: Mapping[str, Any], call: Call, *, excused: bool) -> None:
-        """Note a call that was carried out; `excused`: on its way when the function's time was up, in vain."""
+    def record(self, event: Mapping[str, Any], call: Call, *, is_exempt: bool) -> None:
+        """Record a call that the API carried out.
+
+        `is_exempt`: the API carried it out after the function's time was up and CloudFormation had cancelled the event.
+        """
         if call.operation == "CreateDomain":
-            self.made.append(live_domains()[call.name])
-        if excused and call.is_change:
-            self.excuse(domain for domain in (live_domains().get(call.name),) if domain is not None)
+            self.created.append(live_domains()[call.name])
+        if is_exempt and call.is_change:
+            self.exempt(domain for domain in (live_domains().get(call.name),) if domain is not None)
         if call.operation == "DeleteDomain" and event["ResourceProperties"].get("DeletionProtection") == "false":
-            # Whether it was allowed the judge of the call has said.
-            self.prior = [prior for prior in self.prior if prior is not call.domain]
+            # `check_call` checks whether it was allowed.
+            self.preexisting = [each for each in self.preexisting if each is not call.domain]
 
 
-def left_behind(stacks: Iterable[Stack]) -> Iterator[tuple[Domain, Claim]]:
-    """The domains on which a resource has a claim that neither its stack nor the stack's user knows of any more."""
+def orphaned(stacks: Iterable[Stack]) -> Iterator[tuple[Domain, Claim]]:
+    """Domains with a claim of a resource that no longer has them.
+
+    A stack's user still knows a domain if the last event about it failed: that event will be sent again.
+    """
     known = {stack.arn: stack for stack in stacks}
     for domain in list(live_domains().values()):
         for claim in claims(domain.tags):
@@ -226,11 +247,11 @@ def left_behind(stacks: Iterable[Stack]) -> Iterator[tuple[Domain, Claim]]:
                 yield domain, claim
 
 
-def nobodys(ledger: Ledger) -> Iterator[Domain]:
-    """The domains that the function made and that nobody has a claim on."""
-    return (domain for domain in ledger.made if domain in live_domains().values() and not claims(domain.tags))
+def unclaimed(observations: Observations) -> Iterator[Domain]:
+    """The domains that the function created and on which no resource has a claim."""
+    return (domain for domain in observations.created if domain in live_domains().values() and not claims(domain.tags))
 
 
-def is_kept_for_its_use(domain: Domain, claim: Claim) -> bool:
-    """Whether it was right to leave it: it is in use, and nobody but this resource has to do with it."""
-    return is_in_use(domain) and not claim.is_loan and claims(domain.tags) == [claim]
+def is_kept_because_in_use(domain: Domain, claim: Claim) -> bool:
+    """Whether it was right not to delete it: it is in use, and the only claim is the creator's."""
+    return is_in_use(domain) and not claim.is_adopted and claims(domain.tags) == [claim]

@@ -1,8 +1,16 @@
-"""Stacks, as CloudFormation deploys, rolls back and deletes them: what it sends, and what it makes of the answers.
+"""A fake of CloudFormation's stacks: which events a deployment, a rollback and a deletion send, and in which order.
 
-What it does and in which order is from AWS's "Custom resource request objects" and "Understanding update behaviors of
-stack resources", and from watching ministack's engine, on which a stack's whole life is tested in tests/end_to_end. The
-statuses that DescribeStackResource and DescribeStacks report are AWS's own.
+    deploy:    Create and Update events, in the order of the template
+               one fails: roll back with an Update for each Update, then a Delete for each Create
+               all succeed: clean up with a Delete for what was removed or replaced
+    delete:    a Delete for each resource that is not retained
+
+`Stack` turns these operations into requests, and updates its state from the answers. How an event gets to the function
+is not decided here: `send` or `send_phase` do that. A failed rollback or Delete is kept, to be sent again.
+
+The order is from AWS's "Custom resource request objects" and "Understanding update behaviors of stack resources", and
+from what the local engine (ministack) does; tests/end_to_end tests whole stacks on that. The statuses are those that
+AWS documents.
 """
 
 from __future__ import annotations
@@ -13,15 +21,15 @@ from typing import Any, TypeGuard
 
 from tests.handler.cloudformation import Answer, event, new_request_id
 
-# How CloudFormation undoes a replacement that succeeded in an update that failed. AWS documents neither; ministack
-# deletes the new one.
-UPDATES_BACK = "an Update back, then the Delete of the new one"
-DELETES_THE_NEW = "only the Delete of the new one"
+# What CloudFormation sends if a replacement succeeds, but the stack's update fails. AWS documents neither; the local
+# engine (ministack) sends only the Delete.
+ROLLS_BACK_WITH_UPDATE = "an Update to the old properties, then the Delete of the new domain"
+ROLLS_BACK_WITH_DELETE = "only the Delete of the new domain"
 
 
 @dataclass(frozen=True)
 class Declared:
-    """A resource as a template has it; `retained` is DeletionPolicy and UpdateReplacePolicy: Retain."""
+    """A resource in a template. `retained` is DeletionPolicy: Retain with UpdateReplacePolicy: Retain."""
 
     properties: dict[str, Any]
     retained: bool = False
@@ -33,7 +41,7 @@ class Declared:
 
 @dataclass
 class Resource:
-    """What CloudFormation knows of a resource whose Create succeeded."""
+    """What CloudFormation knows about a resource whose Create succeeded."""
 
     physical_id: str
     properties: dict[str, Any]
@@ -41,7 +49,7 @@ class Resource:
 
 
 @dataclass(frozen=True)
-class Listing:
+class ReportedResource:
     """A resource as DescribeStackResource reports it."""
 
     status: str
@@ -51,7 +59,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Request:
-    """An event that a stack is going to send. `is_clean_up`: for what an update has replaced."""
+    """An event that a stack is going to send. `is_clean_up`: a Delete for a domain that an update has replaced."""
 
     kind: str
     logical_id: str
@@ -62,85 +70,89 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Undeleted:
-    """A Delete that failed, which CloudFormation or the user tries again, and the stack's status at that time."""
+class FailedDelete:
+    """A Delete that failed and can be sent again, and the stack's status when it failed."""
 
     request: Request
     stack_status: str
 
 
 @dataclass(frozen=True)
-class Unrolled:
-    """An Update that was to roll back and failed: the stack is UPDATE_ROLLBACK_FAILED, and it has to be sent again."""
+class RollbackUpdate:
+    """An Update of a rollback, and the resource before the update. If it fails, it can be sent again."""
 
     request: Request
     before: Resource
 
 
 @dataclass(frozen=True)
-class Carried:
-    """What became of some requests: their answers, None where CloudFormation waited in vain or cancelled the event.
+class PhaseResult:
+    """The answers to the requests of one phase, by their index.
 
-    A request that was never sent, since another one had failed before, has no answer here. `failed_elsewhere`: a
-    resource of another kind in the same stack failed.
+    The answer is None if CloudFormation got none before the timeout, or cancelled the event. A request that was not
+    sent, because another one had failed, has no entry. `sibling_failed`: another resource of the same stack failed.
     """
 
     answers: Mapping[int, Answer | None]
-    failed_elsewhere: bool = False
+    sibling_failed: bool = False
 
 
-# What happens to one event on its way: it is given a ResponseURL, is delivered, possibly more than once, and the answer
-# that CloudFormation got is returned, None if it waited in vain.
+# Delivers one event and returns the answer, or None if CloudFormation got none before the timeout.
 Send = Callable[[dict[str, Any]], Answer | None]
-CarryOut = Callable[["Stack", Sequence[Request], bool], Carried]
+SendPhase = Callable[["Stack", Sequence[Request], bool], PhaseResult]
 
 
 @dataclass
 class Stack:
-    """One stack. `send` delivers one event; `carry_out`, where it is given, several at the same time.
+    """One stack. `send` delivers one event. `send_phase`, if given, is used instead: it can deliver several at once.
 
-    `forgets_removed`: whether DescribeStackResource no longer knows a resource that an update has removed.
+    `forgets_removed`: whether DescribeStackResource no longer reports a resource after an update has removed it.
     """
 
     arn: str
     send: Send
-    carry_out: CarryOut | None = None
+    send_phase: SendPhase | None = None
     now: Callable[[], float] = lambda: 0.0
     forgets_removed: bool = False
     status: str = ""
     resources: dict[str, Resource] = field(default_factory=dict)
-    listed: dict[str, Listing] = field(default_factory=dict)
-    undeleted: list[Undeleted] = field(default_factory=list)
-    unrolled: dict[str, Unrolled] = field(default_factory=dict)
-    # (logical id, domain name) of what was to stay although CloudFormation no longer knows it.
+    reported: dict[str, ReportedResource] = field(default_factory=dict)
+    failed_deletes: list[FailedDelete] = field(default_factory=list)
+    failed_rollbacks: dict[str, RollbackUpdate] = field(default_factory=dict)
+    # (logical id, domain name) of the domains that were retained when their resource was removed.
     retained: list[tuple[str, str]] = field(default_factory=list)
     _after_rollback: list[Request] = field(default_factory=list)
 
     # One resource at a time
 
-    def create(self, logical_id: str, properties: dict[str, Any], *, fails_elsewhere: bool = False) -> bool:
-        """Add a resource; True if it is there at the end."""
-        return self.deploy({**self.template(), logical_id: Declared(properties)}, fails_elsewhere=fails_elsewhere)
+    def create(self, logical_id: str, properties: dict[str, Any], *, sibling_fails: bool = False) -> bool:
+        """Add a resource. Return whether that succeeded."""
+        return self.deploy({**self.template(), logical_id: Declared(properties)}, sibling_fails=sibling_fails)
 
     def update(
         self,
         logical_id: str,
         properties: dict[str, Any],
         *,
-        fails_elsewhere: str | None = None,
+        sibling_fails: str | None = None,
         retains_replaced: bool = False,
     ) -> bool:
-        """Change a resource's properties; True if it has them at the end."""
+        """Change a resource's properties. Return whether that succeeded.
+
+        `sibling_fails`: another resource fails, and CloudFormation rolls back in this way.
+        """
         changed = {**self.template(), logical_id: Declared(properties, retains_replaced)}
-        return self.deploy(changed, fails_elsewhere=bool(fails_elsewhere), way_back=fails_elsewhere or UPDATES_BACK)
+        return self.deploy(
+            changed, sibling_fails=bool(sibling_fails), rollback_style=sibling_fails or ROLLS_BACK_WITH_UPDATE
+        )
 
     def remove(self, logical_id: str, *, retains: bool = False) -> None:
-        """Take a resource out of the template."""
+        """Remove a resource from the template."""
         self.resources[logical_id].retained = retains
         self.deploy({key: declared for key, declared in self.template().items() if key != logical_id})
 
     def template(self) -> dict[str, Declared]:
-        """The template as it is deployed."""
+        """The deployed template."""
         return {key: Declared(resource.properties, resource.retained) for key, resource in self}
 
     # Operations
@@ -149,13 +161,13 @@ class Stack:
         self,
         template: Mapping[str, Declared],
         *,
-        fails_elsewhere: bool = False,
-        way_back: str = UPDATES_BACK,
+        sibling_fails: bool = False,
+        rollback_style: str = ROLLS_BACK_WITH_UPDATE,
         retain_except_on_create: bool = False,
     ) -> bool:
-        """Create or update the stack; True if it comes through, False if it is rolled back.
+        """Create or update the stack. Return True if it succeeds, False if it is rolled back.
 
-        `retain_except_on_create`: a failed deployment deletes what it has made although the template retains it.
+        `retain_except_on_create`: the rollback deletes what the deployment created, although the template retains it.
         """
         is_new = not self.status
         before = {key: replace(resource) for key, resource in self}
@@ -167,13 +179,13 @@ class Stack:
             if key not in before or before[key].properties != declared.properties
         ]
         self.status = "CREATE_IN_PROGRESS" if is_new else "UPDATE_IN_PROGRESS"
-        carried = self._carry_out(requests, is_forward=True)
-        for request, answer in _sent(requests, carried):
+        result = self._send_phase(requests, is_forward=True)
+        for request, answer in _sent(requests, result):
             if succeeded(answer):
                 self.resources[request.logical_id] = Resource(answer["PhysicalResourceId"], request.properties)
-        if fails_elsewhere or carried.failed_elsewhere or not all(map(succeeded, carried.answers.values())):
+        if sibling_fails or result.sibling_failed or not all(map(succeeded, result.answers.values())):
             kept = {key for key, declared in template.items() if declared.retained and not retain_except_on_create}
-            self._roll_back(before, _sent(requests, carried), way_back, kept, is_new=is_new)
+            self._roll_back(before, _sent(requests, result), rollback_style, kept, is_new=is_new)
             return False
         for key, declared in template.items():
             self.resources[key].retained = declared.retained
@@ -182,63 +194,63 @@ class Stack:
         return True
 
     def delete(self) -> bool:
-        """Delete the stack; True if nothing is left of it but what it retains."""
-        self.delete_again(clean_ups_only=True)
+        """Delete the stack. Return whether every Delete succeeded."""
+        self.retry_deletes(clean_ups_only=True)
         self.status = "DELETE_IN_PROGRESS"
-        undeleted, self.undeleted = self.undeleted, []
-        for left in undeleted:
-            self._delete([left.request])
+        failed_deletes, self.failed_deletes = self.failed_deletes, []
+        for failed in failed_deletes:
+            self._delete([failed.request])
         gone = {key: self.resources.pop(key) for key, _ in self}
         self._delete([self._removal(key, resource) for key, resource in gone.items() if not resource.retained])
         for key, resource in gone.items():
             if resource.retained:
                 self._retain(key, resource.physical_id)
-        self.status = "DELETE_FAILED" if self.undeleted else "DELETE_COMPLETE"
-        return not self.undeleted
+        self.status = "DELETE_FAILED" if self.failed_deletes else "DELETE_COMPLETE"
+        return not self.failed_deletes
 
     def continue_rollback(self, logical_id: str | None = None) -> None:
-        """What a user does after UPDATE_ROLLBACK_FAILED."""
-        self._update_back([left for key, left in self.unrolled.items() if logical_id in (None, key)])
+        """The user's continue-update-rollback after UPDATE_ROLLBACK_FAILED."""
+        self._roll_back_updates([failed for key, failed in self.failed_rollbacks.items() if logical_id in (None, key)])
 
     def skip_rollback(self, logical_id: str) -> None:
-        """The other thing to do then: the resource is left as it is, whatever that is."""
-        left = self.unrolled.pop(logical_id)
-        self.resources[logical_id] = left.before
-        self._list(logical_id, "UPDATE_COMPLETE", left.before.physical_id)
-        self._replaced(left.request, left.before.physical_id)
+        """The user's continue-update-rollback that skips a resource: it is left as it is."""
+        failed = self.failed_rollbacks.pop(logical_id)
+        self.resources[logical_id] = failed.before
+        self._report(logical_id, "UPDATE_COMPLETE", failed.before.physical_id)
+        self._clean_up_later(failed.request, failed.before.physical_id)
         self._end_rollback()
 
-    def delete_again(self, *, clean_ups_only: bool = False) -> None:
-        """Try the Deletes again that failed."""
+    def retry_deletes(self, *, clean_ups_only: bool = False) -> None:
+        """Send the failed Deletes again."""
         status = self.status
-        for left in list(self.undeleted):
-            if clean_ups_only and not left.request.is_clean_up:
+        for failed in list(self.failed_deletes):
+            if clean_ups_only and not failed.request.is_clean_up:
                 continue
-            self.undeleted.remove(left)
-            self.status = left.stack_status
-            self._delete([left.request])
+            self.failed_deletes.remove(failed)
+            self.status = failed.stack_status
+            self._delete([failed.request])
         if status in ("ROLLBACK_FAILED", "DELETE_FAILED"):
-            status = status if self.undeleted else "DELETE_COMPLETE"
+            status = status if self.failed_deletes else "DELETE_COMPLETE"
         self.status = status
 
-    # What it sends
+    # Phases of the operations
 
     def _roll_back(
         self,
         before: dict[str, Resource],
         sent: Sequence[tuple[Request, Answer | None]],
-        way_back: str,
+        rollback_style: str,
         kept: set[str],
         *,
         is_new: bool,
     ) -> None:
         self.status = "ROLLBACK_IN_PROGRESS" if is_new else "UPDATE_ROLLBACK_IN_PROGRESS"
-        backs: list[Unrolled] = []
+        rollbacks: list[RollbackUpdate] = []
         for request, answer in sent:
             key = request.logical_id
             if request.kind == "Create":
                 self.resources.pop(key, None)
-                physical_id = answer["PhysicalResourceId"] if answer else self._made_up_id(key)
+                physical_id = answer["PhysicalResourceId"] if answer else self._generated_id(key)
                 if key in kept:
                     self._retain(key, physical_id, request.properties["DomainName"])
                 else:
@@ -246,37 +258,39 @@ class Stack:
                     self._after_rollback.append(delete)
                 continue
             new_id = answer["PhysicalResourceId"] if succeeded(answer) else before[key].physical_id
-            back = Request("Update", key, before[key].properties, request.properties, new_id)
+            rollback = Request("Update", key, before[key].properties, request.properties, new_id)
             self.resources[key] = before[key]
-            if new_id != before[key].physical_id and way_back == DELETES_THE_NEW:
-                self._list(key, "UPDATE_COMPLETE", before[key].physical_id)
-                self._replaced(back, before[key].physical_id)
+            if new_id != before[key].physical_id and rollback_style == ROLLS_BACK_WITH_DELETE:
+                self._report(key, "UPDATE_COMPLETE", before[key].physical_id)
+                self._clean_up_later(rollback, before[key].physical_id)
             else:
-                backs.append(Unrolled(back, before[key]))
-        self._update_back(backs)
+                rollbacks.append(RollbackUpdate(rollback, before[key]))
+        self._roll_back_updates(rollbacks)
         if is_new:
-            self.status = "ROLLBACK_FAILED" if self.undeleted else "ROLLBACK_COMPLETE"
+            self.status = "ROLLBACK_FAILED" if self.failed_deletes else "ROLLBACK_COMPLETE"
 
-    def _update_back(self, backs: Sequence[Unrolled]) -> None:
-        carried = self._carry_out([back.request for back in backs])
-        for index, back in enumerate(backs):
-            key, answer = back.request.logical_id, carried.answers[index]
+    def _roll_back_updates(self, rollbacks: Sequence[RollbackUpdate]) -> None:
+        result = self._send_phase([rollback.request for rollback in rollbacks])
+        for index, rollback in enumerate(rollbacks):
+            key, answer = rollback.request.logical_id, result.answers[index]
             if not succeeded(answer):
-                self.unrolled[key] = back
+                self.failed_rollbacks[key] = rollback
                 continue
-            self.unrolled.pop(key, None)
-            self.resources[key] = replace(back.before, physical_id=answer["PhysicalResourceId"])
-            self._replaced(back.request, answer["PhysicalResourceId"])
+            self.failed_rollbacks.pop(key, None)
+            self.resources[key] = replace(rollback.before, physical_id=answer["PhysicalResourceId"])
+            self._clean_up_later(rollback.request, answer["PhysicalResourceId"])
         self._end_rollback()
 
-    def _replaced(self, back: Request, physical_id: str) -> None:
-        if back.physical_id not in (None, physical_id):
-            assert back.old_properties is not None
-            delete = Request("Delete", back.logical_id, back.old_properties, None, back.physical_id, is_clean_up=True)
+    def _clean_up_later(self, rollback: Request, physical_id: str) -> None:
+        if rollback.physical_id not in (None, physical_id):
+            assert rollback.old_properties is not None
+            delete = Request(
+                "Delete", rollback.logical_id, rollback.old_properties, None, rollback.physical_id, is_clean_up=True
+            )
             self._after_rollback.append(delete)
 
     def _end_rollback(self) -> None:
-        if self.unrolled:
+        if self.failed_rollbacks:
             self.status = "UPDATE_ROLLBACK_FAILED"
             return
         if self.status != "ROLLBACK_IN_PROGRESS":
@@ -308,39 +322,39 @@ class Stack:
 
     def _retain(self, logical_id: str, physical_id: str, name: str = "") -> None:
         self.retained.append((logical_id, name or physical_id))
-        self._list(logical_id, "DELETE_SKIPPED", physical_id)
+        self._report(logical_id, "DELETE_SKIPPED", physical_id)
         if self.forgets_removed:
-            del self.listed[logical_id]
+            del self.reported[logical_id]
 
     def _delete(self, requests: Sequence[Request]) -> None:
-        carried = self._carry_out(requests)
+        result = self._send_phase(requests)
         for index, request in enumerate(requests):
-            if not succeeded(carried.answers[index]):
-                self.undeleted.append(Undeleted(request, self.status))
+            if not succeeded(result.answers[index]):
+                self.failed_deletes.append(FailedDelete(request, self.status))
 
-    def _carry_out(self, requests: Sequence[Request], *, is_forward: bool = False) -> Carried:
+    def _send_phase(self, requests: Sequence[Request], *, is_forward: bool = False) -> PhaseResult:
         if not requests:
-            return Carried({})
-        if self.carry_out is not None:
-            return self.carry_out(self, requests, is_forward)
+            return PhaseResult({})
+        if self.send_phase is not None:
+            return self.send_phase(self, requests, is_forward)
         answers: dict[int, Answer | None] = {}
         for index, request in enumerate(requests):
             answers[index] = self.send(self.begin(request))
             self.end(request, answers[index])
             if is_forward and not succeeded(answers[index]):
                 break
-        return Carried(answers)
+        return PhaseResult(answers)
 
-    def _made_up_id(self, logical_id: str) -> str:
-        """CloudFormation's own, of the stack's name, the logical id and random characters; it looks like a name."""
+    def _generated_id(self, logical_id: str) -> str:
+        """The physical id that CloudFormation generates if a Create is never answered. It looks like a domain name."""
         return f"{self.arn.split('/')[1]}-{logical_id}-{new_request_id()[-12:]}"
 
-    # What it lists
+    # What DescribeStackResource reports
 
     def begin(self, request: Request) -> dict[str, Any]:
-        """List that the request is under way. Returns its event."""
+        """Report that the request is in progress, and return its event."""
         if not request.is_clean_up:
-            self._list(request.logical_id, f"{request.kind.upper()}_IN_PROGRESS", request.physical_id or "")
+            self._report(request.logical_id, f"{request.kind.upper()}_IN_PROGRESS", request.physical_id or "")
         return event(
             request.kind,
             request.properties,
@@ -351,21 +365,21 @@ class Stack:
         )
 
     def end(self, request: Request, answer: Answer | None) -> None:
-        """List what became of the request; no answer where CloudFormation waited in vain or cancelled the event."""
+        """Report how the request ended. There is no answer if it timed out or was cancelled."""
         if request.is_clean_up:
             return
         key, outcome = request.logical_id, "COMPLETE" if succeeded(answer) else "FAILED"
         physical_id = request.physical_id or ""
         if answer and (request.kind == "Create" or succeeded(answer)):
             physical_id = answer["PhysicalResourceId"]
-        self._list(key, f"{request.kind.upper()}_{outcome}", physical_id)
+        self._report(key, f"{request.kind.upper()}_{outcome}", physical_id)
         if self.forgets_removed and request.kind == "Delete" and succeeded(answer):
-            del self.listed[key]
+            del self.reported[key]
 
-    def _list(self, logical_id: str, status: str, physical_id: str) -> None:
-        self.listed[logical_id] = Listing(status, physical_id, self.now())
+    def _report(self, logical_id: str, status: str, physical_id: str) -> None:
+        self.reported[logical_id] = ReportedResource(status, physical_id, self.now())
 
-    # What it knows
+    # What the stack knows
 
     @property
     def is_rolling_back(self) -> bool:
@@ -373,33 +387,35 @@ class Stack:
 
     @property
     def is_gone(self) -> bool:
-        """Whether nothing can be deployed into it any more: it is deleted, or its creation failed."""
+        """Whether it can only be deleted or is deleted: its deletion has begun, or its creation failed."""
         return self.status.startswith(("DELETE_", "ROLLBACK_"))
 
     def knows(self, logical_id: str, name: str) -> bool:
-        """Whether the stack, or its user by way of an event that failed, knows the domain as that resource's."""
-        names = {left.request.properties.get("DomainName") for left in self.undeleted_of(logical_id)}
+        """Whether the stack knows the domain as that resource's, or will send an event for it again that failed."""
+        names = {failed.request.properties.get("DomainName") for failed in self.failed_deletes_of(logical_id)}
         if logical_id in self.resources:
             names.add(self.resources[logical_id].physical_id)
-        if left := self.unrolled.get(logical_id):
-            names |= {(each or {}).get("DomainName") for each in (left.request.properties, left.request.old_properties)}
+        if failed := self.failed_rollbacks.get(logical_id):
+            names |= {
+                (each or {}).get("DomainName") for each in (failed.request.properties, failed.request.old_properties)
+            }
         return name in names
 
     def knows_any(self, name: str) -> bool:
-        """Whether it is the domain of any of its resources."""
+        """Whether any of its resources has the domain."""
         return any(resource.physical_id == name for _, resource in self)
 
-    def undeleted_of(self, logical_id: str) -> list[Undeleted]:
-        return [left for left in self.undeleted if left.request.logical_id == logical_id]
+    def failed_deletes_of(self, logical_id: str) -> list[FailedDelete]:
+        return [failed for failed in self.failed_deletes if failed.request.logical_id == logical_id]
 
     def __iter__(self) -> Iterator[tuple[str, Resource]]:
         return iter(list(self.resources.items()))
 
 
 def succeeded(answer: Answer | None) -> TypeGuard[Answer]:
-    """Whether there is an answer, and it is SUCCESS."""
+    """Whether there is an answer, with the status SUCCESS."""
     return answer is not None and answer["Status"] == "SUCCESS"
 
 
-def _sent(requests: Sequence[Request], carried: Carried) -> list[tuple[Request, Answer | None]]:
-    return [(requests[index], answer) for index, answer in sorted(carried.answers.items())]
+def _sent(requests: Sequence[Request], result: PhaseResult) -> list[tuple[Request, Answer | None]]:
+    return [(requests[index], answer) for index, answer in sorted(result.answers.items())]

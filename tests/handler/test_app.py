@@ -26,7 +26,7 @@ from tests.handler.cloudformation import (
 )
 from tests.handler.faults import REGION, Acts, Wire, live_domains
 from tests.handler.promises import LOGICAL_ID, REQUEST_ID, STACK_ID
-from tests.handler.stacks import DELETES_THE_NEW, UPDATES_BACK, Stack
+from tests.handler.stacks import ROLLS_BACK_WITH_DELETE, ROLLS_BACK_WITH_UPDATE, Stack
 
 OLD = {"DomainName": "customers", "DefaultExpirationDays": 30}
 RENAMED = OLD | {"DomainName": "clients"}
@@ -38,13 +38,13 @@ class Lambda:
 
     def __init__(self, function: Function, wire: Wire, mailbox: Mailbox) -> None:
         self._function, self._wire, self._mailbox = function, wire, mailbox
-        self.trouble: list[faults.Trouble] = []
+        self.fault_plans: list[faults.FaultPlan] = []
         self.last: dict[str, Any] = {}
 
     def deliver(self, sent: dict[str, Any]) -> Delivery:
         sent = sent | {"ResponseURL": self._mailbox.url()}
-        self._wire.begin(self.trouble.pop(0) if self.trouble else None)
-        self._wire.on_act = functools.partial(promises.judge, sent)
+        self._wire.begin(self.fault_plans.pop(0) if self.fault_plans else None)
+        self._wire.on_act = functools.partial(promises.check_call, sent)
         return self._function.invoke(sent)
 
     def send(self, sent: dict[str, Any]) -> dict[str, Any] | None:
@@ -117,7 +117,7 @@ def test_wrong_properties_take_no_call_and_are_all_named(aws: Lambda, wire: Wire
         "DefaultExpirationDays",
         "DomainName",
     ]
-    assert wire.acted == []
+    assert wire.carried_out == []
 
 
 # Outputs
@@ -144,7 +144,7 @@ def test_rule_based_matching_is_not_sent_again_while_the_api_refuses_it(stack: S
     stack.create("Domain", OLD | {"RuleBasedMatching": RULES})
     assert live_domains()["customers"].rule_based_matching_status == "IN_PROGRESS"
     assert stack.update("Domain", OLD | {"RuleBasedMatching": RULES, "DefaultExpirationDays": 60})
-    assert dict(wire.acted[-1].arguments) == {"DefaultExpirationDays": 60}
+    assert dict(wire.carried_out[-1].arguments) == {"DefaultExpirationDays": 60}
 
 
 # Stories
@@ -161,38 +161,38 @@ def test_a_create_whose_connection_broke_after_the_act_finds_its_own_work(
     aws: Lambda, stack: Stack, wire: Wire
 ) -> None:
     closed = next(f for f in faults.faults_of_the_wire() if f.name == "connection closed" and f.acts is Acts.FIRST)
-    aws.trouble = [faults.once(closed, 0)]
+    aws.fault_plans = [faults.once(closed, 0)]
     assert stack.create("Domain", OLD)
     assert wire.attempts == ["CreateDomain", "CreateDomain", "GetDomain"]
 
 
 @pytest.mark.parametrize("acts", list(Acts))
 def test_a_create_that_hangs_past_the_deadline_leaves_nothing_behind(acts: Acts, aws: Lambda, stack: Stack) -> None:
-    aws.trouble = [faults.once(_deadline(acts), 0)]
+    aws.fault_plans = [faults.once(_deadline(acts), 0)]
     assert not stack.create("Domain", OLD)
     assert live_domains() == {}
-    assert stack.undeleted == []
+    assert stack.failed_deletes == []
 
 
 @pytest.mark.parametrize("acts", list(Acts))
 def test_a_rename_that_hangs_past_the_deadline_leaves_nothing_behind(acts: Acts, aws: Lambda, stack: Stack) -> None:
     stack.create("Domain", OLD)
-    aws.trouble = [faults.once(_deadline(acts), 0)]
+    aws.fault_plans = [faults.once(_deadline(acts), 0)]
     assert not stack.update("Domain", RENAMED)
     assert set(live_domains()) == {"customers"}
-    assert stack.unrolled == {}
+    assert stack.failed_rollbacks == {}
 
 
 def _deadline(acts: Acts) -> faults.Fault:
     return next(fault for fault in faults.deadlines(late_by=2.5) if fault.acts is acts)
 
 
-@pytest.mark.parametrize("undo", [UPDATES_BACK, DELETES_THE_NEW])
+@pytest.mark.parametrize("undo", [ROLLS_BACK_WITH_UPDATE, ROLLS_BACK_WITH_DELETE])
 def test_a_rename_that_is_rolled_back_keeps_the_data(undo: str, stack: Stack) -> None:
     stack.create("Domain", OLD)
     domain = live_domains()["customers"]
     domain.profile_count = 7
-    assert not stack.update("Domain", RENAMED, fails_elsewhere=undo)
+    assert not stack.update("Domain", RENAMED, sibling_fails=undo)
     assert live_domains() == {"customers": domain}
     assert stack.resources["Domain"].physical_id == "customers"
 
@@ -202,7 +202,7 @@ def test_a_retained_domain_that_comes_back_survives_a_rollback_with_its_data(sta
     domain = live_domains()["customers"]
     domain.profile_count = 7
     stack.remove("Domain", retains=True)
-    stack.create("Domain", OLD, fails_elsewhere=True)
+    stack.create("Domain", OLD, sibling_fails=True)
     assert live_domains() == {"customers": domain}
     assert "holds 7 profiles" in aws.last["Reason"]
 
@@ -210,7 +210,7 @@ def test_a_retained_domain_that_comes_back_survives_a_rollback_with_its_data(sta
 @pytest.mark.parametrize("profiles", [0, 7])
 def test_an_adopted_domain_is_given_back_in_a_rollback(profiles: int, stack: Stack, aws: Lambda) -> None:
     domain = _somebodys({}, profiles)
-    stack.create("Domain", OLD | {"AdoptExisting": True}, fails_elsewhere=True)
+    stack.create("Domain", OLD | {"AdoptExisting": True}, sibling_fails=True)
     assert live_domains() == {"customers": domain}
     assert not domain.tags
     assert aws.last["Status"] == "SUCCESS"
@@ -218,7 +218,7 @@ def test_an_adopted_domain_is_given_back_in_a_rollback(profiles: int, stack: Sta
 
 def test_a_rollback_clears_up_although_its_own_domain_is_lost_to_another(stack: Stack, aws: Lambda) -> None:
     stack.create("Domain", OLD)
-    aws.trouble = [faults.once(faults.DIES_AFTER, 0)] * 3
+    aws.fault_plans = [faults.once(faults.KILLED_AFTER, 0)] * 3
     live_domains()["customers"].tag({STACK_ID: stack_arn("elsewhere")})
     stack.update("Domain", RENAMED)
     assert set(live_domains()) == {"customers"}
@@ -228,8 +228,8 @@ def test_a_rollback_clears_up_although_its_own_domain_is_lost_to_another(stack: 
 def test_an_answer_that_cannot_be_read_gives_nobodys_domain_away(stack: Stack, aws: Lambda) -> None:
     stack.create("Domain", OLD)
     live_domains()["customers"].tag({STACK_ID: stack_arn("elsewhere")})
-    garbage = next(fault for fault in faults.faults_of_the_wire() if fault.name == "200 and garbage")
-    aws.trouble = [faults.once(garbage, 0)]
+    garbage = next(fault for fault in faults.faults_of_the_wire() if fault.name == "200 and HTML")
+    aws.fault_plans = [faults.once(garbage, 0)]
     assert not stack.update("Domain", OLD | {"DefaultExpirationDays": 60})
     assert live_domains()["customers"].tags[STACK_ID] == stack_arn("elsewhere")
     assert live_domains()["customers"].configuration["DefaultExpirationDays"] == 30
@@ -249,9 +249,9 @@ def test_the_tags_that_a_refused_delete_asks_for_let_it_go_on(stack: Stack) -> N
     stack.create("Domain", OLD)
     live_domains()["customers"].tags.clear()
     stack.remove("Domain")
-    assert stack.undeleted
+    assert stack.failed_deletes
     live_domains()["customers"].tag({STACK_ID: STACK, LOGICAL_ID: "Domain"})
-    stack.delete_again()
+    stack.retry_deletes()
     assert live_domains() == {}
 
 
@@ -304,7 +304,7 @@ def test_two_overlapping_deliveries_both_succeed_and_leave_one_domain(
             deliver(another_environment(faults.client()))
 
     wire.on_attempt = deliver_the_second
-    wire.on_act = functools.partial(promises.judge, sent)
+    wire.on_act = functools.partial(promises.check_call, sent)
     deliver(app)
     wire.on_attempt = lambda attempt, operation: None
     if len(answers) == 1:  # the first made fewer calls

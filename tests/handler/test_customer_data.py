@@ -1,4 +1,4 @@
-"""A domain in use is not changed or deleted without being asked for, whatever else goes wrong."""
+"""A domain in use is changed or deleted only when a template asks for it, whatever else goes wrong."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RULES = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRul
 
 
 def make(tags: dict[str, str] = MINE, **settings: Any) -> None:
-    """A domain, as somebody made it by hand or an event did long ago."""
+    """Create a domain that existed before the event."""
     api = boto3.client("customer-profiles", region_name=REGION)
     api.create_domain(DomainName="customers", DefaultExpirationDays=30, Tags=tags, **settings)
 
@@ -32,7 +32,9 @@ def delete(function: Function, mailbox: Mailbox, properties: dict[str, Any]) -> 
     return function.invoke(event("Delete", properties, physical_id="customers", response_url=mailbox.url())).answer
 
 
-def test_the_rollback_of_a_typo_leaves_what_was_set_by_hand(function: Function, mailbox: Mailbox, wire: Wire) -> None:
+def test_the_rollback_of_a_template_with_a_mistake_keeps_settings_made_by_hand(
+    function: Function, mailbox: Mailbox, wire: Wire
+) -> None:
     make({**MINE, "team": "crm"}, Matching={"Enabled": True}, DeadLetterQueueUrl="https://sqs.example/by-hand")
     typo = {**LEAST, "Matching": {"Enabled": True}, "DeadLetterQueueUrl": "", "Tags": {"team": "crm"}, "Maching": {}}
     assert update(function, mailbox, typo, LEAST).answer["Status"] == "FAILED"
@@ -43,8 +45,8 @@ def test_the_rollback_of_a_typo_leaves_what_was_set_by_hand(function: Function, 
     assert wire.changes == []
 
 
-@pytest.mark.parametrize("theirs", [{STACK_ID: "another"}, {}], ids=["another stack claims it", "profiles come in"])
-def test_a_delete_that_was_throttled_looks_again_before_it_goes_on(
+@pytest.mark.parametrize("theirs", [{STACK_ID: "another"}, {}], ids=["another stack claims it", "profiles are added"])
+def test_a_throttled_delete_reads_the_domain_again_before_it_retries(
     function: Function, mailbox: Mailbox, wire: Wire, theirs: dict[str, str]
 ) -> None:
     make()
@@ -65,7 +67,7 @@ def test_a_delete_that_was_throttled_looks_again_before_it_goes_on(
 
 
 @pytest.mark.parametrize(("fault", "until", "looks"), [(THROTTLED, 20, 6), (BROKEN, 8, 3)], ids=str)
-def test_a_delete_that_fails_for_a_while_is_done_in_the_end(
+def test_a_delete_that_fails_for_some_time_succeeds_in_the_end(
     function: Function, mailbox: Mailbox, wire: Wire, fault: Fault, until: int, looks: int
 ) -> None:
     make()
@@ -73,10 +75,12 @@ def test_a_delete_that_fails_for_a_while_is_done_in_the_end(
 
     assert delete(function, mailbox, LEAST)["Status"] == "SUCCESS"
     assert "customers" not in live_domains()
-    assert wire.attempts.count("GetDomain") == looks, "no look before every three attempts"
+    assert wire.attempts.count("GetDomain") == looks, "the domain was not read before every three attempts"
 
 
-def test_a_structure_with_nothing_in_it_sends_no_rules_again(function: Function, mailbox: Mailbox, wire: Wire) -> None:
+def test_an_empty_structure_does_not_send_the_matching_rules_again(
+    function: Function, mailbox: Mailbox, wire: Wire
+) -> None:
     make(RuleBasedMatching=RULES)
     live_domains()["customers"].rule_based_matching_status = "IN_PROGRESS"
     before = {**LEAST, "RuleBasedMatching": {**RULES, "ExportingConfig": {}}}

@@ -131,12 +131,12 @@ class TestInWords:
             assert "can reach the endpoint" in str(error)
             assert not error.unsettled, "no attempt had a connection"
 
-    @pytest.mark.parametrize("body", ["a proxy's 502", "a 503 without a body", "half an answer"])
+    @pytest.mark.parametrize("body", ["a proxy's 502", "a 503 without a body", "incomplete answer"])
     def test_an_answer_that_is_not_the_apis_may_hide_a_call_that_acted(self, body: str, broken: Break) -> None:
         for operation in OPERATIONS:
             assert error_of(broken(f"{body}, acts never"), operation).unsettled
 
-    @pytest.mark.parametrize("body", ["200 and garbage", "200 and an empty body"])
+    @pytest.mark.parametrize("body", ["200 and HTML", "200 and an empty body"])
     def test_an_answer_that_lacks_what_it_must_have_is_no_domain(self, body: str, broken: Break) -> None:
         for operation in ("CreateDomain", "GetDomain", "UpdateDomain", "DeleteDomain"):
             error = error_of(broken(f"{body}, acts never"), operation)
@@ -291,7 +291,7 @@ class TestContents:
         assert f"Allow the function's role profile:ListProfileObjectTypes on {ARN}" in contents
         assert clock.pauses == []
 
-    @pytest.mark.parametrize("name", ["InternalServerException", "200 and garbage", "200 and an empty body"])
+    @pytest.mark.parametrize("name", ["InternalServerException", "200 and HTML", "200 and an empty body"])
     def test_an_api_that_does_not_tell_counts_as_something(
         self, name: str, live: Domain, api: Domains, wire: Wire
     ) -> None:

@@ -284,9 +284,7 @@ class TestAttemptsThatAreNoted:
         assert not attempts.can_have_acted
         assert not attempts.may_still_act
 
-    @pytest.mark.parametrize(
-        "name", ["InternalServerException", "read timeout", "connection closed", "200 and garbage"]
-    )
+    @pytest.mark.parametrize("name", ["InternalServerException", "read timeout", "connection closed", "200 and HTML"])
     def test_one_attempt_without_a_known_result_may_still_act_whatever_came_after_it(
         self, name: str, wire: Wire
     ) -> None:

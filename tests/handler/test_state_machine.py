@@ -1,18 +1,33 @@
-"""CloudFormation, played: stacks and people act on a few domains in any order, while calls, functions and answers fail.
+"""Random sequences of operations on CloudFormation stacks, with random faults, checked after every step.
 
-An operation of a stack sends its events one after another or several at a time (stacks.py); on their way they are slow,
-lost, cancelled while they run, delivered twice, or again hours later (world.py, troubles.py). What must hold:
+What is simulated: two stacks in CloudFormation, each with up to two resources. They share a few domain names, so they
+create, rename, swap, take over and delete the same domains. People also create and change domains by hand.
 
-    each call         changes only what is the event's to change (promises.py)
-    each event        is answered once; one whose time has passed changes nothing
-    each operation    leaves no domain that the function made and that nobody knows of; after a rollback every domain
-                      has the owner that it had before, and none that was in use is gone
-    at any time       a domain that was there before every stack is there, unless a template said that it may go
+    Hypothesis          chooses operations (the rules below), templates and schedules (schedules.py)
+        |
+    Stack               turns an operation into CloudFormation's events, with rollback and clean-up (stacks.py)
+        |
+    Simulation          delivers the events: one by one or at the same time, slow, cancelled, duplicated, late
+        |               (simulation.py)
+    the function        the real handler; each event can run in its own execution environment (environments.py)
+        |
+    Wire                loses requests and responses, kills the function (faults.py)
+        |
+    stand-in            the Customer Profiles API (local/customerprofiles)
 
-What no function can do, and what is therefore not asked for: a call that was still on its way when the function's time
-was up and its event had been cancelled, and an event that could not ask CloudFormation.
+What is checked, from the promises in README.md (promises.py):
 
-    make soak          some thousand sequences of steps, others each time
+- Each API call changes only what its event is allowed to change.
+- Each event gets at most one answer, and a valid one. A late event changes nothing.
+- No domain is orphaned: every domain that the function created or claimed is known to a stack, retained, or in use.
+- After a rollback every domain has the owner that it had before, and no domain in use was deleted.
+- After a successful deployment the domains match the template.
+- A domain that existed before all stacks still exists, unless a template allowed its deletion.
+
+Two cases are exempt, since no function could handle them: a call that the API carries out after the function's time is
+up and the event was cancelled, and an event for which CloudFormation does not answer the function's questions.
+
+    make soak          thousands of sequences, different ones each time
     HYPOTHESIS_PROFILE=soak pytest tests/handler/test_state_machine.py
 """
 
@@ -42,9 +57,9 @@ from tests.handler import faults, promises
 from tests.handler.cloudformation import ACCOUNT, Mailbox, stack_arn
 from tests.handler.faults import REGION, Clock, Wire, give_up_soon, is_in_use, live_domains
 from tests.handler.promises import LOGICAL_ID, OWNERSHIP, REQUEST_ID, STACK_ID
-from tests.handler.stacks import DELETES_THE_NEW, UPDATES_BACK, Declared, Stack
-from tests.handler.troubles import NAMES, calm_schedules, schedules, templates
-from tests.handler.world import Schedule, World
+from tests.handler.schedules import NAMES, retry_schedules, schedules, templates
+from tests.handler.simulation import Schedule, Simulation
+from tests.handler.stacks import ROLLS_BACK_WITH_DELETE, ROLLS_BACK_WITH_UPDATE, Declared, Stack
 
 STACKS = ("one", "two")
 LOGICAL_IDS = ("Domain", "Other")
@@ -54,7 +69,7 @@ Template = dict[str, Declared]
 
 
 class CloudFormationMachine(RuleBasedStateMachine):
-    """The world: the API, two stacks, and people with a console."""
+    """The API, two stacks, and people who use the API directly. Each rule is one step of a sequence."""
 
     mailbox: Mailbox
 
@@ -71,10 +86,10 @@ class CloudFormationMachine(RuleBasedStateMachine):
         client = faults.client()
         wire = Wire(clock)
         wire.attach(client)
-        self.world = World(client, clock, self.mailbox, wire)
-        self.ledger = self.world.ledger
-        self.stacks = {name: self.world.stack(name) for name in STACKS}
-        self.disturbed = False  # by people or another stack, in the midst of an operation
+        self.simulation = Simulation(client, clock, self.mailbox, wire)
+        self.observations = self.simulation.observations
+        self.stacks = {name: self.simulation.stack(name) for name in STACKS}
+        self.was_disturbed = False  # people or the other stack changed something during an operation
 
     def teardown(self) -> None:
         self._patch.undo()
@@ -83,7 +98,7 @@ class CloudFormationMachine(RuleBasedStateMachine):
     # What CloudFormation does
 
     @initialize(days=st.sampled_from([30, 60]), in_use=st.booleans(), forgets=st.booleans())
-    def a_stack_has_a_domain(self, days: int, in_use: bool, forgets: bool) -> None:
+    def create_a_stack_with_a_domain(self, days: int, in_use: bool, forgets: bool) -> None:
         for stack in self.stacks.values():
             stack.forgets_removed = forgets
         assert self.stacks["one"].create("Domain", {"DomainName": "alpha", "DefaultExpirationDays": days})
@@ -93,176 +108,197 @@ class CloudFormationMachine(RuleBasedStateMachine):
         data=st.data(),
         name=st.sampled_from(STACKS),
         schedule=schedules,
-        way_back=st.sampled_from([UPDATES_BACK, UPDATES_BACK, DELETES_THE_NEW]),
+        rollback_style=st.sampled_from([ROLLS_BACK_WITH_UPDATE, ROLLS_BACK_WITH_UPDATE, ROLLS_BACK_WITH_DELETE]),
         retain_except_on_create=st.booleans(),
     )
-    def deploy(
-        self, data: st.DataObject, name: str, schedule: Schedule, way_back: str, retain_except_on_create: bool
+    def deploy_a_stack(
+        self, data: st.DataObject, name: str, schedule: Schedule, rollback_style: str, retain_except_on_create: bool
     ) -> None:
-        stack = self.settled(name)
+        stack = self.cleaned_up_stack(name)
         template = data.draw(changed_templates(stack.template()), "template")
-        visits = {
-            stop: self.visit(data, name, what)
-            for stop, what in data.draw(st.dictionaries(st.integers(0, 12), _visits, max_size=2), "visits").items()
+        interruptions = {
+            pause: self.interruption(data, name, what)
+            for pause, what in data.draw(
+                st.dictionaries(st.integers(0, 12), _interruptions, max_size=2), "interruptions"
+            ).items()
         }
-        self.operate(
+        self.run_operation(
             stack,
-            dataclasses.replace(schedule, visits=visits),
-            lambda: stack.deploy(template, way_back=way_back, retain_except_on_create=retain_except_on_create),
+            dataclasses.replace(schedule, interruptions=interruptions),
+            lambda: stack.deploy(
+                template, rollback_style=rollback_style, retain_except_on_create=retain_except_on_create
+            ),
         )
 
     @precondition(lambda self: any(stack.resources for stack in self.stacks.values()))
     @rule(name=st.sampled_from(STACKS), schedule=schedules)
     def delete_a_stack(self, name: str, schedule: Schedule) -> None:
-        stack = self.settled(name)
+        stack = self.cleaned_up_stack(name)
         if stack.status:
-            self.operate(stack, schedule, lambda: stack.delete() or True)
+            self.run_operation(stack, schedule, lambda: stack.delete() or True)
 
-    @precondition(lambda self: any(stack.undeleted or stack.unrolled for stack in self.stacks.values()))
-    @rule(name=st.sampled_from(STACKS), schedule=calm_schedules)
-    def try_again(self, name: str, schedule: Schedule) -> None:
+    @precondition(lambda self: any(stack.failed_deletes or stack.failed_rollbacks for stack in self.stacks.values()))
+    @rule(name=st.sampled_from(STACKS), schedule=retry_schedules)
+    def the_user_retries_what_failed(self, name: str, schedule: Schedule) -> None:
         stack = self.stacks[name]
-        self.world.schedule = schedule.fresh()
-        stack.delete_again()
-        if stack.unrolled:
+        self.simulation.schedule = schedule.copy()
+        stack.retry_deletes()
+        if stack.failed_rollbacks:
             stack.continue_rollback()
-        self.world.drain()
+        self.simulation.finish_background()
 
     @rule(data=st.data(), minutes=st.sampled_from([3, 50, 3000]))
-    def lambda_delivers_late_again(self, data: st.DataObject, minutes: int) -> None:
-        self.world.clock.now += 60 * minutes
+    def lambda_delivers_a_late_event(self, data: st.DataObject, minutes: int) -> None:
+        self.simulation.clock.now += 60 * minutes
         self.deliver_late(data.draw(st.integers(0, 30), "event"))
 
     def deliver_late(self, number: int) -> None:
-        late = self.world.late()
-        if late:
-            self.world.deliver_late(late[-1 - number % len(late)])
+        past_events = self.simulation.past_events()
+        if past_events:
+            self.simulation.deliver_late(past_events[-1 - number % len(past_events)])
 
-    def operate(self, stack: Stack, schedule: Schedule, act: Callable[[], bool]) -> None:
-        """Carry out an operation of a stack, and see what it leaves."""
+    def run_operation(self, stack: Stack, schedule: Schedule, act: Callable[[], bool]) -> None:
+        """Carry out an operation of a stack and check its result.
+
+        The result is not checked if others interfered, or if something failed that can be retried.
+        """
         before = [
             (domain, promises.claims(domain.tags), is_in_use(domain), stack.knows_any(domain.name))
             for domain in live_domains().values()
         ]
         resources = dict(stack.template())
-        self.world.schedule, self.disturbed = schedule.fresh(), False
-        races, first = self.world.races, len(self.world.history)
+        self.simulation.schedule, self.was_disturbed = schedule.copy(), False
+        races, first = self.simulation.races, len(self.simulation.history)
         is_done = act()
-        self.world.drain()
-        self.world.schedule = Schedule()
-        is_blind = any(sending.is_blind for sending in self.world.history[first:])
-        if self.disturbed or is_blind or races < self.world.races or stack.unrolled or stack.undeleted:
+        self.simulation.finish_background()
+        self.simulation.schedule = Schedule()
+        describe_failed = any(sent.describe_failed for sent in self.simulation.history[first:])
+        if (
+            self.was_disturbed
+            or describe_failed
+            or races < self.simulation.races
+            or stack.failed_rollbacks
+            or stack.failed_deletes
+        ):
             return
         if not is_done:
             for domain, claims, was_in_use, was_known in before:
-                # A retained resource gets no Delete, so nothing can give back what it took over.
+                # A retained resource gets no Delete, so it cannot give back a domain that it took over.
                 is_retained = any(name == domain.name for _, name in stack.retained)
-                if is_retained or any(excused is domain for excused in self.ledger.excused):
+                if is_retained or any(each is domain for each in self.observations.exempt_domains):
                     continue
                 is_there = live_domains().get(domain.name) is domain
-                assert is_there or not was_in_use, "a rollback destroyed a domain that was in use before"
+                assert is_there or not was_in_use, "a rollback deleted a domain that was in use"
                 now = [claim.resource for claim in promises.claims(domain.tags)]
-                is_reclaimed = was_known and not claims  # its tags had been taken away by hand
+                is_reclaimed = was_known and not claims  # its tags had been removed by hand
                 assert not is_there or is_reclaimed or now == [claim.resource for claim in claims], (
-                    f"a rollback left {domain.name} to another owner than it had before"
+                    f"{domain.name} has another owner after the rollback than before"
                 )
         else:
             for logical_id, resource in stack:
                 if logical_id not in resources or resource.properties != resources[logical_id].properties:
                     self.assert_converged(stack.arn, logical_id, resource.properties)
 
-    def visit(self, data: st.DataObject, name: str, what: str) -> Callable[[], None]:
-        """Something that happens in the midst of an operation of the stack of that name."""
+    def interruption(self, data: st.DataObject, name: str, what: str) -> Callable[[], None]:
+        """Something that happens during an operation of the stack of that name."""
         other = next(stack for stack in STACKS if stack != name)
         number = data.draw(st.integers(0, 30), "number")
         match what:
-            case "an event is delivered again":
+            case "a late event arrives":
                 return lambda: self.deliver_late(number)
-            case "the other stack changes":
+            case "the other stack is deployed":
                 template = data.draw(changed_templates(self.stacks[other].template()), "other template")
-                return lambda: self.meanwhile(other, template)
+                return lambda: self.deploy_other_stack(other, template)
         names = sorted(set(NAMES))
-        return lambda: self.fill(names[number % len(names)])
+        return lambda: self.add_profiles(names[number % len(names)])
 
-    def meanwhile(self, name: str, template: Template) -> None:
-        """Another stack is deployed in the midst of an operation."""
+    def deploy_other_stack(self, name: str, template: Template) -> None:
+        """Deploy the other stack during an operation."""
         stack = self.stacks[name]
-        is_a_delete_running = any(sending.kind == "Delete" for sending in self.world.open)
-        if stack.unrolled or stack.undeleted or stack.is_gone or is_a_delete_running:
+        is_a_delete_running = any(sent.kind == "Delete" for sent in self.simulation.open_events)
+        if stack.failed_rollbacks or stack.failed_deletes or stack.is_gone or is_a_delete_running:
             return
-        self.disturbed = True
-        outer, self.world.schedule = self.world.schedule, Schedule()
+        self.was_disturbed = True
+        outer, self.simulation.schedule = self.simulation.schedule, Schedule()
         stack.deploy(template)
-        self.world.schedule = outer
+        self.simulation.schedule = outer
 
-    def fill(self, name: str) -> None:
-        self.disturbed = True
+    def add_profiles(self, name: str) -> None:
+        self.was_disturbed = True
         if name in live_domains():
             live_domains()[name].profile_count = 5
 
-    # What people do
+    # What people do with the API
 
-    @rule(name=st.sampled_from(NAMES), use=st.sampled_from(["", "", "profiles", "object types"]), foreign=st.booleans())
-    def somebody_makes_a_domain(self, name: str, use: str, foreign: bool) -> None:
+    @rule(
+        name=st.sampled_from(NAMES),
+        contents=st.sampled_from(["", "", "profiles", "object types"]),
+        foreign=st.booleans(),
+    )
+    def a_person_creates_a_domain(self, name: str, contents: str, foreign: bool) -> None:
         if name not in live_domains():
             domain = Domain(name, {"DefaultExpirationDays": 7}, ELSEWHERE if foreign else {}, ACCOUNT, REGION)
             live_domains()[name] = domain
-            self.use(domain, use)
-            self.ledger.prior.append(domain)
+            self.set_contents(domain, contents)
+            self.observations.preexisting.append(domain)
 
     @precondition(lambda self: bool(live_domains()))
-    @rule(data=st.data(), use=st.sampled_from(["", "profiles", "objects", "object types"]))
-    def somebody_uses_a_domain(self, data: st.DataObject, use: str) -> None:
-        self.use(self.any_domain(data), use)
+    @rule(data=st.data(), contents=st.sampled_from(["", "profiles", "objects", "object types"]))
+    def a_person_changes_what_a_domain_contains(self, data: st.DataObject, contents: str) -> None:
+        self.set_contents(self.any_domain(data), contents)
 
     @precondition(lambda self: bool(live_domains()))
     @rule(
         data=st.data(),
-        does=st.sampled_from(["delete", "strip", "tag for another", "change settings"]),
+        does=st.sampled_from(["delete", "remove tags", "tag for another resource", "change settings"]),
         keys=st.sets(st.sampled_from(sorted(OWNERSHIP)), min_size=1),
         other=st.tuples(st.sampled_from([*STACKS, "elsewhere"]), st.sampled_from(LOGICAL_IDS)),
     )
-    def somebody_meddles(self, data: st.DataObject, does: str, keys: set[str], other: tuple[str, str]) -> None:
+    def a_person_changes_a_domain(self, data: st.DataObject, does: str, keys: set[str], other: tuple[str, str]) -> None:
         domain = self.any_domain(data)
         match does:
             case "delete":
                 del live_domains()[domain.name]
-                self.ledger.excuse([domain])
-            case "strip":
+                self.observations.exempt([domain])
+            case "remove tags":
                 domain.untag(sorted(keys))
-                self.ledger.excuse([domain])
-            case "tag for another":
+                self.observations.exempt([domain])
+            case "tag for another resource":
                 domain.tag({STACK_ID: stack_arn(other[0]), LOGICAL_ID: other[1]})
-                self.ledger.excuse([domain])
+                self.observations.exempt([domain])
             case "change settings":
                 domain.update({"DefaultExpirationDays": 1000})
                 domain.tag({"by": "hand"})
 
-    # What must hold
+    # What must be true after every step
 
     @invariant()
-    def no_domain_is_left_that_nobody_knows_of(self) -> None:
-        for domain, claim in promises.left_behind(self.world.stacks.values()):
-            is_excused = any(excused is domain for excused in self.ledger.excused) or self.is_retained(domain, claim)
-            assert is_excused or promises.is_kept_for_its_use(domain, claim), (
-                f"{claim.logical_id} has a claim on {domain.name}, and nobody knows of it"
+    def no_domain_is_orphaned(self) -> None:
+        for domain, claim in promises.orphaned(self.simulation.stacks.values()):
+            is_exempt = any(each is domain for each in self.observations.exempt_domains) or self.is_retained(
+                domain, claim
             )
-            if not is_excused:
-                self.ledger.excuse([domain])  # kept for its use; the log says so
-        for domain in promises.nobodys(self.ledger):
-            is_excused = any(excused is domain for excused in self.ledger.excused)
-            assert is_excused, f"domain {domain.name} was made by a stack and belongs to nobody"
+            assert is_exempt or promises.is_kept_because_in_use(domain, claim), (
+                f"{claim.logical_id} has a claim on {domain.name}, but its stack does not know the domain"
+            )
+            if not is_exempt:
+                self.observations.exempt([domain])  # left because it is in use, with a warning in the log
+        for domain in promises.unclaimed(self.observations):
+            is_exempt = any(each is domain for each in self.observations.exempt_domains)
+            assert is_exempt, f"the function created {domain.name}, and no resource has a claim on it"
 
     @invariant()
-    def what_was_there_before_every_stack_is_there(self) -> None:
-        for domain in self.ledger.prior:
-            assert live_domains().get(domain.name) is domain, f"{domain.name} was there before every stack, and is gone"
+    def preexisting_domains_still_exist(self) -> None:
+        for domain in self.observations.preexisting:
+            assert live_domains().get(domain.name) is domain, f"{domain.name} existed before all stacks and was deleted"
 
     def assert_converged(self, stack_id: str, logical_id: str, properties: Mapping[str, Any]) -> None:
         domain = live_domains()[properties["DomainName"]]
         if not promises.is_own(domain.tags, stack_id, logical_id):
             resources = [claim.resource for claim in promises.claims(domain.tags)]
-            assert (stack_id, logical_id) in resources, "the domain of an update that succeeded is another's"
+            assert (stack_id, logical_id) in resources, (
+                "an update succeeded, but its resource has no claim on the domain"
+            )
             return
         assert domain.tags.items() >= properties.get("Tags", {}).items()
         for key in ("DefaultExpirationDays", "DeadLetterQueueUrl"):
@@ -273,34 +309,34 @@ class CloudFormationMachine(RuleBasedStateMachine):
             assert enabled == properties["Matching"]["Enabled"]
 
     def is_retained(self, domain: Domain, claim: promises.Claim) -> bool:
-        stack = self.world.stacks.get(claim.stack_id)
+        stack = self.simulation.stacks.get(claim.stack_id)
         return stack is not None and (claim.logical_id, domain.name) in stack.retained
 
-    def settled(self, name: str) -> Stack:
-        """The stack, with all cleared up that has failed; another one of its name if it is gone."""
+    def cleaned_up_stack(self, name: str) -> Stack:
+        """The stack, after all failed rollbacks and Deletes were retried. A new one if it was deleted."""
         stack = self.stacks[name]
-        self.world.schedule = Schedule()
-        if stack.unrolled:
+        self.simulation.schedule = Schedule()
+        if stack.failed_rollbacks:
             stack.continue_rollback()
-            for logical_id in list(stack.unrolled):
+            for logical_id in list(stack.failed_rollbacks):
                 stack.skip_rollback(logical_id)
-        stack.delete_again()
+        stack.retry_deletes()
         if stack.is_gone and stack.status != "DELETE_COMPLETE":
             stack.delete()
-        for left in stack.undeleted:  # refused, so the user keeps it
-            names = str(left.request.properties["DomainName"]), left.request.physical_id or ""
-            stack.retained += [(left.request.logical_id, name) for name in names]
-        stack.undeleted.clear()
-        self.world.drain()
+        for failed in stack.failed_deletes:  # refused again, so the user keeps the domain
+            names = str(failed.request.properties["DomainName"]), failed.request.physical_id or ""
+            stack.retained += [(failed.request.logical_id, name) for name in names]
+        stack.failed_deletes.clear()
+        self.simulation.finish_background()
         if stack.is_gone:
-            self.stacks[name] = stack = self.world.stack(name, forgets_removed=stack.forgets_removed)
+            self.stacks[name] = stack = self.simulation.stack(name, forgets_removed=stack.forgets_removed)
         return stack
 
     @staticmethod
-    def use(domain: Domain, use: str) -> None:
-        domain.profile_count, domain.object_count = 3 * (use == "profiles"), 2 * (use == "objects")
+    def set_contents(domain: Domain, contents: str) -> None:
+        domain.profile_count, domain.object_count = 3 * (contents == "profiles"), 2 * (contents == "objects")
         domain.object_types.clear()
-        if use == "object types":
+        if contents == "object types":
             domain.object_types["CTR"] = DomainItem({"ObjectTypeName": "CTR", "Description": "calls"})
 
     @staticmethod
@@ -308,12 +344,12 @@ class CloudFormationMachine(RuleBasedStateMachine):
         return live_domains()[data.draw(st.sampled_from(sorted(live_domains())), "domain")]
 
 
-_visits = st.sampled_from(["an event is delivered again", "the other stack changes", "somebody fills a domain"])
+_interruptions = st.sampled_from(["a late event arrives", "the other stack is deployed", "profiles are added"])
 
 
 @st.composite
 def changed_templates(draw: st.DrawFn, template: Template) -> Template:
-    """A template after a few changes as people make them, in any order of its resources."""
+    """The template after one or two typical changes, with its resources in any order."""
     changed = dict(template)
     for _ in range(draw(st.sampled_from([1, 1, 2]))):
         _change(draw, changed)
@@ -357,12 +393,12 @@ def _change(draw: st.DrawFn, template: Template) -> None:
                 template[key] = Declared(properties, template[key].retained)
 
 
-def test_no_sequence_of_events_destroys_a_domain_that_is_not_ours_or_leaves_one_behind(mailbox: Mailbox) -> None:
+def test_no_sequence_of_events_deletes_a_foreign_domain_or_orphans_one(mailbox: Mailbox) -> None:
     CloudFormationMachine.mailbox = mailbox
     is_soak = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
-    # Without Phase.explain, which traces every line; a sequence is shrunk by the soak, which takes some minutes.
+    # Phase.explain is left out because it traces every line. Only the soak shrinks a failing sequence, in minutes.
     phases = (Phase.reuse, Phase.generate, Phase.shrink) if is_soak else (Phase.generate,)
-    logging.disable(logging.CRITICAL)  # half of the time goes into the log otherwise
+    logging.disable(logging.CRITICAL)  # otherwise half of the time is spent on the log
     try:
         run_state_machine_as_test(
             CloudFormationMachine,

@@ -1,7 +1,7 @@
-"""What CloudFormation answers when the function asks about an event's stack and its resource.
+"""A fake of CloudFormation's API: DescribeStackResource and DescribeStacks.
 
-DescribeStackResource and DescribeStacks in the form of the AWS Query protocol, as CloudFormation's API reference has
-them. The requests are caught where botocore hands them to the network.
+The function asks these two whether an event is still wanted. The fake takes each request where botocore would send it,
+and answers from the simulated stacks (stacks.py) in the XML of the AWS Query protocol.
 """
 
 from __future__ import annotations
@@ -24,56 +24,54 @@ from tests.handler.stacks import Stack
 _NAMESPACE = "http://cloudformation.amazonaws.com/doc/2010-05-15/"
 
 
-class Refusal(enum.Enum):
-    """Why CloudFormation can't be asked."""
+class DescribeError(enum.Enum):
+    """An error instead of an answer."""
 
-    DENIED = "denied"
+    ACCESS_DENIED = "access denied"
     THROTTLED = "throttled"
-    BROKEN = "broken"
-    SILENT = "no answer"
+    INTERNAL_FAILURE = "internal failure"
+    READ_TIMEOUT = "read timeout"
 
 
-class Questions:
-    """Answers the function's questions from the stacks as they are at that moment."""
+class DescribeApi:
+    """Answers from the state of the stacks at that moment."""
 
     def __init__(self, stacks: Callable[[], Mapping[str, Stack]], clock: Clock) -> None:
-        self._stacks = stacks  # by ARN, those included that are gone: CloudFormation knows them for 90 days
+        self._stacks = stacks  # by ARN, with deleted ones: CloudFormation reports them for 90 days
         self._clock = clock
-        self.asked: list[str] = []
-        self.on_question: Callable[[str], None] = lambda operation: None
-        self.refusal: Callable[[str], Refusal | None] = lambda operation: None
+        self.on_call: Callable[[str], None] = lambda operation: None
+        self.error_for: Callable[[str], DescribeError | None] = lambda operation: None
 
     def attach(self, client: Any) -> None:
-        """Put it between CloudFormation's client and the network."""
+        """Answer this client's requests."""
         events = client.meta.events
         events.unregister("before-send", botocore_stubber)
-        events.unregister("before-send.cloudformation", unique_id="questions")  # another test's
-        events.register("before-send.cloudformation", self._answer, unique_id="questions")
+        events.unregister("before-send.cloudformation", unique_id="describe-api")  # of another test
+        events.register("before-send.cloudformation", self._answer, unique_id="describe-api")
 
     def _answer(self, event_name: str, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         operation = event_name.rpartition(".")[2]
-        self.asked.append(operation)
-        self.on_question(operation)
+        self.on_call(operation)
         body = request.body.decode() if isinstance(request.body, bytes) else str(request.body)
-        asked = dict(parse_qsl(body))
-        match self.refusal(operation):
-            case Refusal.DENIED:
+        arguments = dict(parse_qsl(body))
+        match self.error_for(operation):
+            case DescribeError.ACCESS_DENIED:
                 return _error(request, 403, "AccessDenied", f"not authorized to perform: cloudformation:{operation}")
-            case Refusal.THROTTLED:
+            case DescribeError.THROTTLED:
                 return _error(request, 400, "Throttling", "Rate exceeded")
-            case Refusal.BROKEN:
+            case DescribeError.INTERNAL_FAILURE:
                 return _error(request, 500, "InternalFailure", "An internal failure occurred")
-            case Refusal.SILENT:
+            case DescribeError.READ_TIMEOUT:
                 self._clock.now += 5
                 raise ReadTimeoutError(endpoint_url=request.url)
-        stack = self._stacks().get(asked["StackName"])
+        stack = self._stacks().get(arguments["StackName"])
         if stack is None:
-            message = f"Stack with id {asked['StackName']} does not exist"
+            message = f"Stack with id {arguments['StackName']} does not exist"
             return _error(request, 400, "ValidationError", message)
         if operation == "DescribeStacks":
             return _result(request, operation, f"<Stacks><member>{self._stack(stack)}</member></Stacks>")
         assert operation == "DescribeStackResource"
-        return self._resource(request, stack, asked["LogicalResourceId"])
+        return self._resource(request, stack, arguments["LogicalResourceId"])
 
     def _stack(self, stack: Stack) -> str:
         return _elements(
@@ -84,19 +82,19 @@ class Questions:
         )
 
     def _resource(self, request: AWSPreparedRequest, stack: Stack, logical_id: str) -> AWSResponse:
-        listing = stack.listed.get(logical_id)
-        if listing is None:
+        reported_resource = stack.reported.get(logical_id)
+        if reported_resource is None:
             message = f"Resource {logical_id} does not exist for stack {stack.arn.split('/')[1]}"
             return _error(request, 400, "ValidationError", message)
-        known = {"PhysicalResourceId": listing.physical_id} if listing.physical_id else {}
+        known = {"PhysicalResourceId": reported_resource.physical_id} if reported_resource.physical_id else {}
         detail = _elements(
             StackId=stack.arn,
             StackName=stack.arn.split("/")[1],
             LogicalResourceId=logical_id,
             **known,
             ResourceType="Custom::CustomerProfilesDomain",
-            LastUpdatedTimestamp=_iso(listing.since),
-            ResourceStatus=listing.status,
+            LastUpdatedTimestamp=_iso(reported_resource.since),
+            ResourceStatus=reported_resource.status,
         )
         return _result(request, "DescribeStackResource", f"<StackResourceDetail>{detail}</StackResourceDetail>")
 
