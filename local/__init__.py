@@ -1,1 +1,1 @@
-"""Everything that stands in for AWS on one's own machine; nothing of it reaches the Lambda function."""
+"""The local replacements for AWS: the demo, the tests and `make verify` use them. They are not part of the function."""

@@ -1,6 +1,6 @@
-"""An AWS account as the CloudFormation to deploy on.
+"""Deploys on CloudFormation in an AWS account.
 
-Where it is, is what boto3 finds: a profile, variables of the environment, a role of the machine. AWS_ENDPOINT_URL and
+boto3 finds the account: from a profile, environment variables or the machine's role. AWS_ENDPOINT_URL and
 AWS_ENDPOINT_URL_CUSTOMER_PROFILES point it at the local engine, which is how the acceptance run is tested.
 """
 
@@ -23,7 +23,7 @@ SAM_STACK = "aws-sam-cli-managed-default"
 
 @dataclass(frozen=True)
 class Account(Stacks):
-    """A region of an account, with a provider under a name of its own."""
+    """One region of an account, with a provider whose stack name nobody else uses."""
 
     account: str
     region: str
@@ -48,7 +48,7 @@ class Account(Stacks):
         return cls(number, region, provider_stack, directory, key)
 
     def client(self, service: str) -> Any:
-        # CreateDomain, UpdateDomain and DeleteDomain may be called once a second by default, and others call them, too.
+        # The default quota of CreateDomain, UpdateDomain and DeleteDomain is one call a second, for the whole account.
         config = Config(retries={"mode": "standard", "max_attempts": 10})
         return boto3.Session(region_name=self.region).client(service, config=config)  # type: ignore[call-overload]
 

@@ -1,4 +1,4 @@
-"""How many API calls an event makes, beside what it may make at most."""
+"""Counts the API calls of each kind of event, and lists how many each may make."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Calls:
 
 
 def count(contender: Artifact, endpoints: Endpoints, python: Path) -> list[Calls]:
-    """Send an event of every kind, and see what arrives at the API."""
+    """Send an event of every kind and count the requests that arrive at the API."""
     endpoints.limit({})
     counted = []
     with Runtime(contender.folder, contender.handler, environment=endpoints.environment, python=python) as runtime:

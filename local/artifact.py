@@ -40,7 +40,7 @@ class Interpreter:
 
     @classmethod
     def at(cls, path: Path) -> Interpreter:
-        """What that interpreter says of itself; a virtual environment's is followed to the one that it was made of."""
+        """Ask the interpreter itself. For a virtual environment this is the Python that it was created from."""
         code = "import sys; print(sys._base_executable, '%d.%d' % sys.version_info[:2], sep='\\n')"
         base, version = run([str(path), "-c", code]).splitlines()
         return cls(Path(base), version)

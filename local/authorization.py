@@ -1,4 +1,4 @@
-"""Who may do what on the local engine: the stand-in's questions, answered by the engine's own IAM, KMS, SQS and S3.
+"""Permissions on the local engine: the stand-in's policy checks, decided by the engine's IAM, KMS, SQS and S3.
 
     CustomerProfilesBackend.authorizer = CustomerProfilesBackend.resource_policies = EnginePolicies(engine_url)
 
@@ -26,7 +26,7 @@ SERVICE = "profile.amazonaws.com"
 
 @dataclass(frozen=True)
 class Session:
-    """What a deployed function runs as."""
+    """The credentials of a deployed function."""
 
     function: str
     function_arn: str
@@ -57,7 +57,7 @@ def decide_on_key(
     asked: policies.Request,
     role_arn: str,
 ) -> policies.Decision:
-    """A key is used by whom its own policy names; and where it names the account, by whom the account's IAM allows it.
+    """Whether a caller may use a key: its policy names the caller, or it names the account and IAM allows the caller.
 
     https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
     """

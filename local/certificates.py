@@ -12,7 +12,7 @@ import trustme
 
 @dataclass(frozen=True)
 class Certificates:
-    """Where they are. `bundle` has the public authorities too, as many as Lambda's has: reading them takes its time."""
+    """The files. `bundle` also has the public authorities: reading them takes time, as it does in Lambda."""
 
     server: Path
     authority: Path
@@ -26,7 +26,7 @@ class Certificates:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables by which boto3, Python and requests find the bundle, and Node the authority."""
+        """The environment variables that tell boto3, Python, requests and Node which authorities to trust."""
         bundle = dict.fromkeys(("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(self.bundle))
         return {**bundle, "NODE_EXTRA_CA_CERTS": str(self.authority)}  # Node has the public ones built in
 

@@ -1,7 +1,7 @@
-"""The chapters of the story: what happens to a stack with a domain, and what must hold.
+"""The steps of the demo and of `make verify`, in chapters: operations on a stack with a domain, and promises to check.
 
-`LIFE` is what the demo plays. Each chapter begins and ends without its stack, so that one can be played without the
-others. A new step is a function with @step, and its place in a chapter.
+The demo runs the chapter `LIFE`, `make verify` runs all of them. A chapter creates its own stack and deletes it at the
+end, so each can run alone. To add a step, write a function with @step and add it to a chapter.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ EXAMPLE = Path("examples/minimal.yaml")
 EXAMPLE_DOMAIN = "amazon-connect-shop"
 EXAMPLE_PROVIDER = "customer-profiles-domain-provider"
 
-# Nothing says how soon GetDomain's Stats count a new profile.
+# The documentation does not say when GetDomain's Stats count a new profile.
 STATS_SECONDS = 600
 
 DAYS = "DefaultExpirationDays: 366"
-# A resource beside the domain that fails after the domain, whatever happens: it has no DefaultExpirationDays.
+# A second resource that always fails after the first one: it has no DefaultExpirationDays.
 FAILING_SIBLING = """  Sibling:
     Type: Custom::CustomerProfilesDomain
     DependsOn: Domain
@@ -295,12 +295,12 @@ ADOPTION = (take_over, take_over_rolled_back, rename_logical_id)
 
 
 def ownership_tags(domain: Mapping[str, Any]) -> dict[str, str]:
-    """The tags that say whose a domain is."""
+    """The tags that name the domain's owner."""
     return {key: value for key, value in domain["Tags"].items() if is_ownership_key(key)}
 
 
 def put_profile_in(story: Story, name: str, *, at_most: float = STATS_SECONDS) -> None:
-    """Put a profile into the domain. If Stats do not count it in time, an object type makes it a domain in use."""
+    """Put a profile into the domain. If Stats do not count it in time, add an object type, so that it is in use."""
     client = story.engine.customer_profiles
     client.create_profile(DomainName=name, FirstName="Ada")
 

@@ -1,4 +1,4 @@
-"""Removes what an acceptance run may have made, however far it got, and lists what it could not remove."""
+"""Removes everything that an acceptance run can have created, and lists what it could not remove."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from local.story import FAILURES, Names
 
 @dataclass(frozen=True)
 class Removal:
-    """Something that the run may have made. `remove` succeeds, too, if it is not there."""
+    """Something that the run can have created. `remove` also succeeds if it does not exist."""
 
     what: str
     remove: Callable[[], None]
 
 
 def removals(account: Account, chapters: Iterable[Names]) -> list[Removal]:
-    """Everything that the run may have made, in an order in which it can be removed.
+    """Everything that the run can have created, in an order in which it can be removed.
 
     The provider comes last: the stacks need its function for their own deletion.
     """
@@ -38,7 +38,7 @@ def removals(account: Account, chapters: Iterable[Names]) -> list[Removal]:
 def clean_up(found: Iterable[Removal], page: Page) -> list[str]:
     """Remove one after the other. Return what could not be removed, and why.
 
-    Ctrl-C while it runs gives up what has not been removed by then.
+    After Ctrl-C the rest is not removed.
     """
     left, stopped = [], False
     for removal in found:
@@ -86,7 +86,7 @@ def remove_stack(account: Account, name: str) -> None:
 
 
 def _status_at_rest(account: Account, name: str) -> str | None:
-    """The stack's status once nothing is being done to it: CloudFormation refuses to delete a stack in an update."""
+    """Wait until no operation runs on the stack, and return its status. A stack cannot be deleted during an update."""
     deadline = time.monotonic() + account.stack_seconds
     while True:
         status = account.status(name)

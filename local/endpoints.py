@@ -1,8 +1,8 @@
 """What a function talks to: the Customer Profiles API and CloudFormation's response URLs, both over TLS.
 
-They are as light as can be, and in a process of their own, so that the times measured are the function's. The API only
-remembers domains; what it is strict about is its limit of calls a second. The stand-in that checks like the real API,
-local/customerprofiles/, takes more time for a call than a function does.
+For measurements, so they do as little as possible and run in another process than the test: the measured time is the
+function's. The API only stores domains and enforces a limit of calls a second. The stand-in (local/customerprofiles/)
+checks requests like the real API, but it needs more time for a call than the function does.
 """
 
 from __future__ import annotations
@@ -72,20 +72,20 @@ class Endpoints:
         return {"AWS_ENDPOINT_URL_CUSTOMER_PROFILES": self.api_url, **self._certificates.environment}
 
     def limit(self, calls_per_second: Mapping[str, float]) -> None:
-        """From now on take so many calls of each operation a second, and of those not named any number.
+        """Set the limit of calls a second for each operation. Other operations have no limit.
 
-        All domains are forgotten, and all that was seen.
+        This also removes all domains and all recorded requests.
         """
         self._pipe.send(("limit", calls_per_second))
         self._pipe.recv()
 
     def throttle(self, number: int) -> None:
-        """Throttle the next calls, that many of them, however slowly they come."""
+        """Throttle this many of the next calls."""
         self._pipe.send(("throttle", number))
         self._pipe.recv()
 
     def refuse_answers(self, number: int) -> None:
-        """Refuse the next answers, that many of them, as S3 does on a bad day."""
+        """Refuse this many of the next answers."""
         self._pipe.send(("refuse", number))
         self._pipe.recv()
 
@@ -170,7 +170,7 @@ OPERATIONS = {
 
 
 class _Connection(asyncio.Protocol):
-    """HTTP/1.1 with kept-open connections, and not more of it than a function's clients use."""
+    """HTTP/1.1 with persistent connections, and only the parts that the function's clients use."""
 
     def __init__(self, reply: Callable[[str, str, bytes], Reply]) -> None:
         self._reply = reply
@@ -213,7 +213,7 @@ async def _serve_until_killed(context: ssl.SSLContext, pipe: Connection) -> None
     def obey() -> None:
         try:
             wish, value = pipe.recv()
-        except EOFError:  # the process that started this is gone
+        except EOFError:  # the parent process has ended
             loop.stop()
             return
         seen = state.seen

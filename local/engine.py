@@ -7,8 +7,8 @@
             print(event.status, event.logical_id, event.reason)
         engine.customer_profiles.get_domain(DomainName="amazon-connect-customers")
 
-The engine is ministack. Both listen on free ports of the loopback interface, and both are gone when the block is left,
-however it is left: normally, by an exception, by Ctrl-C or by SIGTERM.
+The engine is ministack. Both listen on free ports of the loopback interface. Both are stopped at the end of the block,
+also after an exception, Ctrl-C or SIGTERM.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ PROVIDER_STACK = "customer-profiles-domain-provider"
 
 @dataclass(frozen=True)
 class Engine(Stacks):
-    """What `running_engine` yields: where things listen, and what can be done there."""
+    """The running engine and stand-in: their addresses, and operations on stacks."""
 
     endpoint_url: str
     stand_in_url: str
@@ -77,7 +77,7 @@ class Engine(Stacks):
 
     def diagnosis(self, count: int = 20) -> str:
         """The last lines of the function's log, and the engine's own errors: for when a stack failed."""
-        # A function that can't be imported never gets to log.
+        # A function that cannot be imported logs nothing itself.
         log = (self.directory / ENGINE_LOG).read_text()
         errors = [line for line in log.splitlines() if " ERROR " in line][-count:]
         return "\n".join([super().diagnosis(count), "The engine's errors:", *(errors or ["none"])])

@@ -11,7 +11,7 @@ STACK = f"arn:aws:cloudformation:eu-central-1:{ACCOUNT}:stack/stack/00000000-000
 
 
 def create(response_url: str, name: str, **properties: Any) -> dict[str, Any]:
-    """A Create of a domain; CloudFormation hands scalars over as strings."""
+    """A Create of a domain. CloudFormation sends scalars as strings."""
     return {
         "RequestType": "Create",
         "ResponseURL": response_url,
@@ -24,7 +24,7 @@ def create(response_url: str, name: str, **properties: Any) -> dict[str, Any]:
 
 
 def create_by_cdk(response_url: str, name: str) -> dict[str, Any]:
-    """The same as CDK's AwsCustomResource has it: a call of the API, written into the properties."""
+    """The same for CDK's AwsCustomResource, whose properties describe an API call."""
     call = {
         "service": "CustomerProfiles",
         "action": "createDomain",
@@ -35,7 +35,7 @@ def create_by_cdk(response_url: str, name: str) -> dict[str, Any]:
 
 
 def update(response_url: str, old: dict[str, Any], name: str, **properties: Any) -> dict[str, Any]:
-    """An Update of what the request `old` made."""
+    """An Update of the domain that the request `old` created."""
     return {
         **create(response_url, name, **properties),
         "RequestType": "Update",
@@ -45,7 +45,7 @@ def update(response_url: str, old: dict[str, Any], name: str, **properties: Any)
 
 
 def delete(response_url: str, old: dict[str, Any]) -> dict[str, Any]:
-    """A Delete of what the request `old` made."""
+    """A Delete of the domain that the request `old` created."""
     return {
         **create(response_url, old["ResourceProperties"]["DomainName"]),
         "RequestType": "Delete",

@@ -1,4 +1,4 @@
-"""Writes what happens, for a person to read: 100 columns at most, colour only on a terminal, each line at once."""
+"""Prints progress for a person: at most 100 columns, colour only on a terminal, each line immediately."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The table of what the function's role has to allow: every action, on what, under which conditions, and who says so.
+"""The table of what the function's role must allow: each action, its resource, its conditions, and the source for it.
 
-tests/test_permissions.py holds the built template's policies against it, both ways: each row is allowed, and nothing is
-allowed that is in no row. What the sources leave open stands in the row's note; `make verify` tries it on AWS.
+tests/test_permissions.py compares the built template's policies with it: they allow each row, and nothing else. If the
+sources do not answer a question, the row's note says so, and `make verify` tries it on AWS.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ THROUGH_THE_SERVICE = {"kms:ViaService": "profile.{region}.amazonaws.com"}
 # value and refuse the rest.
 ANY = frozenset({"partition", "domain", "stack", "suffix", "stream", "interface"})
 
-# The template's parameters, as CloudFormation has them once the defaults are filled in.
+# The template's parameters with their default values.
 Parameters = Mapping[str, str]
 
 
@@ -68,7 +68,7 @@ class Permission:
 
     `purpose` is the operation of the function, or what Lambda or Customer Profiles does with the function's role.
     `resource` and the values of `context` (condition keys) have placeholders. `needed` tells for which parameters of
-    the template the row counts.
+    the template the action is needed.
     """
 
     purpose: str

@@ -1,11 +1,11 @@
-"""Decides requests by IAM policy documents, as far as the policies of this project go.
+"""Evaluates IAM policy documents, as far as the policies of this project need it.
 
     decide([document], Request("profile:GetDomain", domain_arn)) is Decision.ALLOWED
 
-An element, a principal or a condition operator that is not known here raises UnsupportedPolicyError, so that no policy
-is taken for narrower or wider than it is. The two evaluators at hand cannot be used: moto's takes an Allow whose
-condition does not hold for a Deny and ignores every operator but StringEquals, and the local engine's IAM simulator
-takes no condition keys. The rules are those of
+An unknown element, principal or condition operator raises UnsupportedPolicyError, so that no policy is evaluated
+wrongly. Two existing evaluators cannot be used. moto's treats an Allow whose condition does not hold as a Deny, and
+ignores every operator except StringEquals. The local engine's IAM simulator accepts no condition keys.
+The rules are those of
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html.
 """
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-# What a request tells about itself: condition keys and their values.
+# The condition keys of a request and their values.
 Context = Mapping[str, str | Sequence[str]]
 
 ELEMENTS = {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
@@ -41,9 +41,9 @@ class Decision(Enum):
 class Request:
     """One action on one resource.
 
-    `principal` is whom a resource's policy has to name: an ARN for `AWS` principals, a name such as
-    profile.amazonaws.com for services, matched as it stands: a policy that names an account's root does not name the
-    account's roles here. It is None for the policies of the caller's own role, which name no principal.
+    `principal` is the principal that a resource's policy must name: an ARN for `AWS` principals, a name such as
+    profile.amazonaws.com for services. It is compared literally: a policy that names an account's root does not match
+    the account's roles. It is None for the policies of the caller's own role, which name no principal.
     """
 
     action: str
@@ -53,7 +53,7 @@ class Request:
 
 
 def decide(documents: Iterable[Mapping[str, Any]], request: Request) -> Decision:
-    """Tell what the policies together say of a request.
+    """Evaluate a request against all policies together.
 
     Raises:
         UnsupportedPolicyError: A statement uses something that is not evaluated here.
@@ -70,7 +70,7 @@ def decide(documents: Iterable[Mapping[str, Any]], request: Request) -> Decision
 
 
 def statements(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The document's statements, each checked to use nothing but what is evaluated here."""
+    """The document's statements. Raises UnsupportedPolicyError for what is not evaluated here."""
     found = document["Statement"]
     for statement in [found] if isinstance(found, Mapping) else found:
         unknown = statement.keys() - ELEMENTS
@@ -80,7 +80,7 @@ def statements(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def listed(value: Any) -> list[str]:
-    """A policy's value as a list of strings: one value may stand without brackets, and a boolean without quotes."""
+    """A policy's value as a list of strings. A policy may also have a single value, and a boolean without quotes."""
     return [str(item) for item in (value if isinstance(value, (list, tuple)) else [value])]
 
 
@@ -121,7 +121,7 @@ def _like(text: str, pattern: str) -> bool:
 
 
 def _arn_like(arn: str, pattern: str) -> bool:
-    """Compare part by part: a wildcard does not reach over a colon, but for the last part."""
+    """Compare part by part, since a wildcard does not match a colon, except in the last part."""
     if pattern == "*":
         return True
     texts, patterns = arn.split(":", 5), pattern.split(":", 5)

@@ -1,7 +1,6 @@
-"""Other programs that run while a block runs, and are gone when it is left, however it is left.
+"""Runs other programs during a block, and stops them at its end.
 
-Normally, by an exception, by Ctrl-C or by SIGTERM: `process_group` stops what it started, and everything that this
-started in turn.
+`process_group` stops the program and all its child processes, also after an exception, Ctrl-C or SIGTERM.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = PROJECT / ".venv"
 
 POLL_SECONDS = 0.1
-START_SECONDS = 120  # only what hangs takes so long, on a slow machine, too
+START_SECONDS = 120  # even a slow machine is faster, unless something hangs
 STOP_SECONDS = 5
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -34,7 +33,7 @@ class EngineError(Exception):
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM arrived. A KeyboardInterrupt, since pytest stops for that and takes SystemExit for a failed test."""
+    """SIGTERM arrived. It is a KeyboardInterrupt because that stops pytest; a SystemExit would only fail one test."""
 
 
 @contextmanager
@@ -46,7 +45,7 @@ def process_group(
     stdout: IO[str],
     stderr: IO[str],
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run a command while the block runs. It and whatever it started are gone when the block is left."""
+    """Run a command during the block. At the end of the block it and its child processes are stopped."""
     # A group of its own, so that the terminal's Ctrl-C reaches this process only, which then stops the others in order.
     with stop_signals_held_back():
         process = subprocess.Popen(
@@ -68,7 +67,7 @@ def process_group(
 
 
 def run(command: list[str], environment: Mapping[str, str], *, seconds: float) -> str:
-    """Run a command to its end and return what it printed.
+    """Run a command until it ends and return its output.
 
     Raises:
         EngineError: It failed, or took longer.
@@ -106,7 +105,7 @@ def wait_until(name: str, ready: Callable[[], bool], process: subprocess.Popen[s
 
 @contextmanager
 def sigterm_raises() -> Iterator[None]:
-    """Make SIGTERM unwind the stack as Ctrl-C does; Python would end at once, without stopping anything."""
+    """Make SIGTERM raise an exception as Ctrl-C does. By default Python would end without stopping other programs."""
     if not _in_main_thread():
         yield
         return
@@ -123,7 +122,7 @@ def sigterm_raises() -> Iterator[None]:
 
 @contextmanager
 def stop_signals_held_back() -> Iterator[None]:
-    """Let SIGINT and SIGTERM take effect only when the block ends: it must not be left half done."""
+    """Delay SIGINT and SIGTERM until the end of the block, so that it is not interrupted."""
     if not _in_main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""Makes moto know the Customer Profiles backend that is kept outside its tree.
+"""Registers the Customer Profiles backend, which is not part of moto, with moto.
 
 moto finds a backend by a URL pattern in `moto.backend_index` and then imports `moto.NAME`; nothing else refers to it.
 """

@@ -12,10 +12,10 @@ from local.story import Note, Outcome, Step
 
 @dataclass(frozen=True)
 class Run:
-    """What there is to tell of a run.
+    """The contents of a report.
 
-    `facts` are versions, region and the like, `steps` those that were to be played, `api_errors` what the API refused
-    and `reasons` the reasons of failed events, each verbatim, `left` what could not be removed.
+    `facts` are versions, the region and so on. `steps` are all planned steps. `api_errors` are the API's errors and
+    `reasons` the reasons of failed events, both verbatim. `left` is what could not be removed.
     """
 
     account: str
@@ -30,7 +30,7 @@ class Run:
 
 
 def guesses() -> list[str]:
-    """What the stand-in guesses, each in one line, from its own documentation."""
+    """The guesses in the stand-in's docstring, each as one line."""
     text = (customerprofiles.__doc__ or "").partition("Guessed:")[2]
     found = re.findall(r"^ *\d+\. (.+?)(?=^ *\d+\. |\n\n)", text, re.DOTALL | re.MULTILINE)
     return [" ".join(guess.split()) for guess in found]
@@ -59,12 +59,12 @@ def report(run: Run) -> str:
 
 
 def redacted(text: str, account: str) -> str:
-    """The text without the account's id, and without any other number that could be one."""
+    """The text without the account's id and any other number with 12 digits."""
     return re.sub(r"(?<!\d)\d{12}(?!\d)", "ACCOUNT", text.replace(account, "ACCOUNT"))
 
 
 def promises(run: Run) -> list[tuple[str, str, str]]:
-    """A row for each promise, and one for each step that was not played."""
+    """A row for each promise, and one for each step that did not run."""
     rows = [
         (f"{outcome.step.title}: {promise.text}", "yes" if promise.kept else "**no**", promise.detail)
         for outcome in run.outcomes
@@ -79,7 +79,7 @@ def notes(run: Run) -> list[Note]:
 
 
 def answered_guesses(run: Run) -> list[tuple[str, str]]:
-    """Each guess with what was seen of it."""
+    """Each guess with the notes about it."""
     answers = {guess: [note for note in notes(run) if note.guess and note.guess in guess] for guess in run.guesses}
     return [
         (guess, "; ".join(f"{note.text}: {code(note.seen)}" for note in found) or "not seen")

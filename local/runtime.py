@@ -36,7 +36,7 @@ print(json.dumps({name: spec and spec.origin for name, spec in found.items()}))
 
 
 class RuntimeMissingError(Exception):
-    """The emulator or the runtime client is not where it should be."""
+    """The emulator or the runtime client was not found."""
 
 
 class Runtime:
@@ -118,7 +118,7 @@ class Runtime:
             self._directory.cleanup()
 
     def invoke(self, event: Mapping[str, Any], *, patience: float = 330) -> Any:
-        """Hand an event over and wait. Returns what the function returned, or the error that Lambda would report."""
+        """Invoke the function and wait. Returns what the function returned, or the error that Lambda would report."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=patience)
         with contextlib.closing(connection):
             connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(event))
@@ -165,7 +165,7 @@ def lambda_environment(artifact: Path, handler: str, seconds: int) -> dict[str, 
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
         "PATH": "/usr/local/bin:/usr/bin:/bin",
-        # Lambda's file system is read-only: no run finds the bytecode that an earlier one has left.
+        # Lambda's file system is read-only, so a run never finds the bytecode of an earlier run.
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 

@@ -101,7 +101,7 @@ def _say_that_it_came_over_tls(request: AWSRequest, **_: Any) -> None:
 
 @contextmanager
 def aws_out_of_reach() -> Iterator[None]:
-    """While the block runs, keep this process and its children from everything that could lead to an AWS account."""
+    """During the block, hide everything that could give this process and its children access to an AWS account."""
     original = dict(os.environ)
     kept = {name: value for name, value in original.items() if not name.startswith(("AWS_", "SAM_CLI_"))}
     no_proxy = ",".join(filter(None, (kept.get("NO_PROXY"), kept.get("no_proxy"), "127.0.0.1,localhost")))
@@ -130,7 +130,7 @@ def _replace_environment(environment: Mapping[str, str]) -> None:
 
 
 def _answers(port: int, path: str) -> bool:
-    # Not urllib, which would ask a proxy.
+    # Not urllib, which would use a proxy.
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", path)

@@ -1,7 +1,7 @@
-"""Builds and deploys the provider, and deploys stacks with its domains, wherever CloudFormation is.
+"""Builds and deploys the provider, and deploys stacks, on any CloudFormation.
 
-`Stacks` is what the local engine (local/engine.py) and an AWS account (local/account.py) have in common, and all that
-the demo and the acceptance run need.
+`Stacks` is the base class of the local engine (local/engine.py) and of an AWS account (local/account.py). The demo and
+the acceptance run use only this interface.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SAM_SECONDS = 600
 
 @dataclass(frozen=True)
 class StackEvent:
-    """One line of a stack's history."""
+    """One event of a stack."""
 
     time: str
     logical_id: str
@@ -47,14 +47,14 @@ class StackEvent:
 
 
 class Stacks(ABC):
-    """A CloudFormation to deploy on, and the APIs beside it."""
+    """CloudFormation in one account and region, with the other AWS APIs there."""
 
     account: str
     region: str
     provider_stack: str
     # The ARN of a KMS key that the provider's function may use, or "".
     key: str
-    # Where the provider is built, and where SAM keeps its notes.
+    # For the built provider and for SAM's own files.
     directory: Path
     poll_seconds: float
     stack_seconds: float
@@ -65,16 +65,16 @@ class Stacks(ABC):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment in which an AWS tool works on this CloudFormation."""
+        """The environment variables with which an AWS tool uses this account and region."""
         return os.environ | {
-            # SAM asks its own registry for a newer version once a week, unless it finds that it did.
+            # SAM looks for a newer version once a week. The file in this directory says that it has just done so.
             "__SAM_CLI_APP_DIR": str(self._sam_directory()),
             "SAM_CLI_TELEMETRY": "0",
         }
 
     @property
     def provider_parameters(self) -> dict[str, str]:
-        """What `deploy_provider` gives to the template's parameters."""
+        """The values of the template's parameters."""
         return {}
 
     @cached_property
@@ -122,7 +122,7 @@ class Stacks(ABC):
     ) -> Iterator[StackEvent]:
         """Create the stack, or update it if it exists, and yield its events as they happen until the end.
 
-        How it ended is the last event's status.
+        The status of the last event tells how the operation ended.
 
         Raises:
             EngineError: It has not ended within `stack_seconds`.
@@ -140,9 +140,9 @@ class Stacks(ABC):
         yield from self._events(stack_id, token)
 
     def delete(self, stack_name: str) -> Iterator[StackEvent]:
-        """Delete the stack and yield its events as they happen until the end; as `deploy`."""
+        """Delete the stack and yield its events as they happen until the end. See `deploy`."""
         token = str(uuid.uuid4())
-        # A deleted stack is known by its id only.
+        # A deleted stack can be described by its id only.
         stack_id = self.cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]["StackId"]
         self.cloudformation.delete_stack(StackName=stack_id, ClientRequestToken=token)
         yield from self._events(stack_id, token)
@@ -162,7 +162,7 @@ class Stacks(ABC):
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
     def function_log(self) -> list[str]:
-        """Everything that the function has logged, oldest first."""
+        """All log lines of the function, oldest first."""
         resource = self.cloudformation.describe_stack_resource(
             StackName=self.provider_stack, LogicalResourceId="LogGroup"
         )
@@ -171,7 +171,7 @@ class Stacks(ABC):
         return [event["message"].rstrip() for page in events for event in page["events"]]
 
     def diagnosis(self, count: int = 20) -> str:
-        """The last lines of the function's log: for when a stack failed."""
+        """The last lines of the function's log, to explain why a stack failed."""
         try:
             lines = self.function_log()[-count:]
         except ClientError:
@@ -182,7 +182,7 @@ class Stacks(ABC):
         seen: set[str] = set()
         deadline = time.monotonic() + self.stack_seconds
         while True:
-            # The status before the events: when it says that all is over, the events that follow are complete.
+            # Read the status before the events: if the operation has ended by then, the events are complete.
             status = self.cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"]
             pages = self.cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id)
             events = [event for page in pages for event in page["StackEvents"]]

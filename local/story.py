@@ -1,4 +1,4 @@
-"""A story that is played on a CloudFormation, step by step, each promise checked by asking the API.
+"""A story is a sequence of steps. A step runs operations on stacks and checks promises by asking the API.
 
     @step("Create", "a stack makes a domain")
     def create(story: Story) -> None:
@@ -7,7 +7,7 @@
 
     Story(engine, page, names).play([create])
 
-The demo (local/demo.py) and the acceptance run (local/verify.py) play the chapters of local/chapters.py.
+The demo (local/demo.py) and the acceptance run (local/verify.py) run the steps of local/chapters.py.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from local.page import Page
 from local.processes import EngineError
 from local.stacks import StackEvent, Stacks
 
-# What may go wrong in a step without being a mistake in the step.
+# Errors that can happen in a step although the step is correct.
 FAILURES = (EngineError, BotoCoreError, ClientError)
 
 
 @dataclass(frozen=True)
 class Names:
-    """What a story may make. On AWS no name may be anyone else's."""
+    """The names of a story's stack and domains. On AWS nobody else may use them."""
 
     stack: str
     domain: str
@@ -39,7 +39,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Promise:
-    """One thing that was promised, and whether it was kept. `detail` says what was found instead."""
+    """One promise and whether it was kept. If not, `detail` says what was found instead."""
 
     text: str
     kept: bool
@@ -48,7 +48,7 @@ class Promise:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a story: what it proves when all its promises are kept."""
+    """One step of a story. `proves` says what is shown if all its promises are kept."""
 
     title: str
     proves: str
@@ -57,7 +57,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Note:
-    """What was seen where nothing was promised. `guess` is a part of the stand-in's guess that it is about, or ""."""
+    """An observation without a promise. `guess` is a part of the text of the guess that it is about, or ""."""
 
     text: str
     seen: str
@@ -66,7 +66,7 @@ class Note:
 
 @dataclass
 class Outcome:
-    """What came of a step."""
+    """The result of a step."""
 
     step: Step
     promises: list[Promise] = field(default_factory=list)
@@ -78,16 +78,16 @@ class Outcome:
 
 
 def step(title: str, proves: str) -> Callable[[Callable[[Story], None]], Step]:
-    """Make a function a step of a story."""
+    """Turn a function into a step of a story."""
     return lambda play: Step(title, proves, play)
 
 
 @dataclass
 class Story:
-    """Plays steps, and keeps what came of them.
+    """Runs steps and records their results.
 
-    `template` is what the stack was deployed with last, and `by_hand` the domain that no stack owns as it was at first:
-    for steps that come later.
+    Steps share two values: `template`, which the stack was deployed with last, and `by_hand`, the first state of the
+    domain that no stack owns.
     """
 
     engine: Stacks
@@ -100,11 +100,11 @@ class Story:
     events: list[StackEvent] = field(default_factory=list)
 
     def play(self, steps: Iterable[Step]) -> None:
-        """Play the steps in order.
+        """Run the steps in order.
 
         Raises:
-            Exception: A step could not be played to its end: one of FAILURES, or what follows from an earlier promise
-                that was not kept, such as a KeyError where a stack has no outputs.
+            Exception: A step did not run to its end: one of FAILURES, or a consequence of a promise that was not kept
+                before, such as a KeyError if a stack has no outputs.
         """
         for each in steps:
             self.page.heading(f"{len(self.outcomes) + 1}. {each.title}")
@@ -112,24 +112,24 @@ class Story:
             try:
                 each.play(self)
             except Exception as error:
-                self.broken("the step could be played to its end", f"{type(error).__name__}: {error}")
+                self.broken("the step runs to its end", f"{type(error).__name__}: {error}")
                 raise
 
     def promise(self, text: str, found: object, promised: object) -> None:
-        """Check one promise, show it, and keep it with the current step."""
+        """Check one promise, print it, and record it."""
         if found == promised:
             self.page.mark(text, good=True)
             self.outcomes[-1].promises.append(Promise(text, kept=True))
         else:
-            self.broken(text, f"promised is {promised!r}, found {found!r}")
+            self.broken(text, f"expected {promised!r}, found {found!r}")
 
     def broken(self, text: str, detail: str) -> None:
-        """Show a promise that was not kept, and keep it with the current step."""
+        """Print and record a promise that was not kept."""
         self.page.mark(f"{text}: {detail}", good=False)
         self.outcomes[-1].promises.append(Promise(text, kept=False, detail=detail))
 
     def note(self, text: str, seen: str, guess: str = "") -> None:
-        """Show what was seen, and keep it with the current step."""
+        """Print and record an observation."""
         self.page.text(f"{text}: {seen}")
         self.outcomes[-1].notes.append(Note(text, seen, guess))
 
@@ -157,12 +157,12 @@ class Story:
         return self._end_of(stack, self.engine.delete(stack), ends)
 
     def domain(self, name: str) -> dict[str, Any]:
-        """The domain as the API reports it, without its Stats, which the service brings up to date when it likes."""
+        """The domain as the API reports it, without its Stats, which the service updates at any time."""
         response = dict(self.engine.customer_profiles.get_domain(DomainName=name))
         return {key: value for key, value in response.items() if key not in ("ResponseMetadata", "Stats")}
 
     def existing(self, *names: str) -> set[str]:
-        """Which of the domains are there."""
+        """Which of the domains exist."""
         return {name for name in names if self._exists(name)}
 
     def _exists(self, name: str) -> bool:
@@ -207,7 +207,7 @@ def edited(template: str, *replacements: tuple[str, str]) -> str:
 
 
 def conclude(story: Story, seconds: float) -> bool:
-    """Say what was proved. Return whether that is everything."""
+    """Print the result of each step. Return whether all promises were kept."""
     promises = [promise for outcome in story.outcomes for promise in outcome.promises]
     kept = sum(promise.kept for promise in promises)
     story.page.heading(f"What this proved, in {seconds:.0f} s: {kept} of {len(promises)} promises kept")

@@ -1,10 +1,12 @@
-"""The acceptance run: the story of the demo and more, in an AWS account.
+"""The acceptance run (`make verify`): the steps of the demo and more, in an AWS account.
 
     python -m local.verify [--yes] [--region REGION] [--key KEY_ARN] [--report FILE]
 
-It says what it will make, asks, makes it, checks each promise, removes all that it made, and writes a report that can
-be attached to an issue. It uses the credentials that boto3 finds. The exit code is 0 when every promise was kept and
-nothing was left behind, 1 otherwise, 2 if it was not started, 130 after Ctrl-C and 143 after SIGTERM.
+It says what it will create and asks before it starts. It checks each promise, removes everything that it created, and
+writes a report that can be attached to an issue. It uses the credentials that boto3 finds.
+
+The exit code is 0 when every promise was kept and everything was removed, 1 otherwise, 2 if the run was not started,
+130 after Ctrl-C and 143 after SIGTERM.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ import boto3
 import botocore
 from botocore.model import OperationModel
 
-from local import chapters, habits
+from local import api_behaviour, chapters
 from local.account import SAM_STACK, Account
 from local.cleanup import clean_up, removals
 from local.page import Page
@@ -48,21 +50,24 @@ PERMISSIONS = (
 
 @dataclass(frozen=True)
 class Chapter:
-    """Steps that are played with names of their own, so that what fails in one chapter harms no other."""
+    """Steps that belong together. A chapter has its own stack and its own domain names.
+
+    A failed step can leave a stack or a domain behind. The next chapter uses other names, so it can still run.
+    """
 
     names: Names
     steps: Sequence[Step]
 
 
 def plan(run_id: str, *, with_key: bool) -> list[Chapter]:
-    """All chapters of a run. Every name has the run's id in it, so that no name can be anyone else's."""
+    """All chapters of a run. Every name contains the run's random id, so nothing of anyone else has that name."""
     found: dict[str, Sequence[Step]] = {
         "life": chapters.LIFE,
         "failures": chapters.FAILURES,
         "adoption": chapters.ADOPTION,
         "protection": chapters.PROTECTION,
-        "habits": habits.HABITS,
-        **({"key": habits.KEYS} if with_key else {}),
+        "behaviour": api_behaviour.BEHAVIOUR,
+        **({"key": api_behaviour.CUSTOMER_KEY} if with_key else {}),
     }
     planned = []
     for title, steps in found.items():
@@ -73,7 +78,7 @@ def plan(run_id: str, *, with_key: bool) -> list[Chapter]:
 
 @dataclass
 class Verification:
-    """One run: what was planned, and its results."""
+    """One run: its plan and its results."""
 
     account: Account
     chapters: Sequence[Chapter]
@@ -119,12 +124,12 @@ class Verification:
         self.story.names = chapter.names
         try:
             self.story.play(chapter.steps)
-        except Exception:  # the story has kept it
+        except Exception:  # `story` has recorded the error
             self.page.text("The rest of this chapter is left out.")
 
     def _keep_error(self, parsed: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
         if error := parsed.get("Error"):
-            # The same words about another of the run's names are no news.
+            # Errors that differ only in a name of this run are recorded once.
             said = re.sub(rf"{self.account.provider_stack.removesuffix('-provider')}[\w-]*", "NAME", error["Message"])
             line = f"{model.name}: {error['Code']}: {said}"
             if line not in self.api_errors:
@@ -147,7 +152,7 @@ class Verification:
 
 
 def facts(account: Account) -> dict[str, str]:
-    """What the report tells of where it was run, and with what."""
+    """Where and with which versions the run took place."""
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=PROJECT, capture_output=True, text=True, check=False
     )
@@ -164,7 +169,7 @@ def facts(account: Account) -> dict[str, str]:
 
 
 def announce(account: Account, planned: Sequence[Chapter], page: Page) -> None:
-    """Say what the run will make, where, and what it may cost."""
+    """Print what the run will create, where, and what it may cost."""
     page.heading("Custom::CustomerProfilesDomain in an AWS account")
     page.table({"account": account.account, "region": account.region, "provider": f"stack {account.provider_stack}"})
     page.gap()
@@ -206,7 +211,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def carry_out(verification: Verification, report_file: Path) -> int:
-    """Run, tell the result, write the report. Return the exit code."""
+    """Run, print the result, write the report. Return the exit code."""
     started, code = time.monotonic(), 0
     try:
         verification.run()

@@ -1,4 +1,4 @@
-"""What all tests share: no way to a real AWS account, Hypothesis's settings, and one local engine with the provider."""
+"""Shared by all tests: isolation from real AWS accounts, Hypothesis's settings, one local engine with the provider."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from local.artifact import Artifact, Interpreter, build_project
 from local.engine import Engine, aws_out_of_reach, running_engine
 from local.runtime import SAM_PYTHON
 
-# A test may say how many examples it needs; everything else is set here, once. No setting measures time, so that a slow
-# machine gives the same verdict as a fast one.
+# A test may set its number of examples; all other settings are here. None of them measures time, so that the result
+# does not depend on the machine's speed.
 _UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # `make test`: every run of a commit tests the same examples.
 settings.register_profile("test", _UNTIMED, derandomize=True, database=None, stateful_step_count=12)
-# `make soak`: every run tests others, and many more.
+# `make soak`: every run tests different examples, and many more.
 settings.register_profile(
     "soak",
     _UNTIMED,
@@ -37,14 +37,14 @@ def pytest_configure(config: pytest.Config) -> None:
     isolation = ExitStack()
     isolation.enter_context(aws_out_of_reach())
     config.add_cleanup(isolation.close)
-    # A shell's background job ignores Ctrl-C, and so would the processes that tests start and end with it.
+    # A background job of a shell ignores Ctrl-C. Child processes would inherit that, but tests stop them with Ctrl-C.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share something slow to make run in the same process, which makes it once (pytest-xdist)."""
+    """Run tests that share a slow fixture in the same process (pytest-xdist), so that it is set up once."""
     for item in items:
         for shared in {"engine", "project"}.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group(shared))
@@ -52,20 +52,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
-    """What a test captured may hold half a surrogate pair, which pytest-xdist can't send from process to process."""
+    """Replace unpaired surrogates in captured output: pytest-xdist cannot send them between processes."""
     data = yield
     return json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")) if data else data
 
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    """The function as it is built for Lambda's own version of Python: some 10 seconds, once."""
+    """The function, built for Lambda's version of Python. Takes about 10 seconds, once."""
     return build_project(tmp_path_factory.mktemp("build") / "artifact", Interpreter.at(SAM_PYTHON))
 
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
-    """The local engine with the provider deployed by `sam build` and `sam deploy`: some 15 seconds, once."""
+    """The local engine with the provider deployed by `sam build` and `sam deploy`. Takes about 15 seconds, once."""
     with running_engine() as engine:
         engine.build_provider()
         engine.deploy_provider()

@@ -1,4 +1,4 @@
-"""make installs the environments whatever settings a developer has for pip; packages still come from their index."""
+"""make installs the environments whichever pip settings a developer has. It uses the developer's package index."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HARMFUL = {
 
 @pytest.fixture
 def small_project(tmp_path: Path) -> Path:
-    """A project with this one's Makefile, whose environment has one package, and an index that has only that one."""
+    """A project with this Makefile and one environment with one package, and an index with only that package."""
     shutil.copy(PROJECT / "Makefile", tmp_path)
     for folder in ("handler", "requirements", "index"):
         (tmp_path / folder).mkdir()
@@ -45,7 +45,7 @@ def small_project(tmp_path: Path) -> Path:
 
 
 def make(small_project: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Make the environment, with these environment variables and none of pip's own."""
+    """Make the environment, with these environment variables and no others of pip."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_", "MAKE"))}
     command = ["make", "--silent", ".venv/little/.complete", f"PYTHON={sys.executable}"]
     return subprocess.run(command, cwd=small_project, env={**kept, **variables}, capture_output=True, text=True)
@@ -56,7 +56,7 @@ def has_the_package(small_project: Path) -> bool:
     return subprocess.run([small_project / ".venv/little/bin/python", "-c", code]).returncode == 0
 
 
-def test_harmful_environment_variables_of_pip_have_no_effect_and_the_index_is_the_users(small_project: Path) -> None:
+def test_harmful_environment_variables_of_pip_have_no_effect_and_the_users_index_is_used(small_project: Path) -> None:
     harmful = {"PIP_" + name.upper().replace("-", "_"): value for name, value in HARMFUL.items()}
 
     done = make(small_project, **harmful, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(small_project / "index"))

@@ -1,4 +1,4 @@
-"""The function's role on AWS: it suffices for every call, and allows nothing beyond.
+"""The function's role allows every call that the function makes, and nothing else.
 
 The policies come from template.yaml as `sam build` leaves it. The local engine's CloudFormation resolves them for each
 combination of the parameters that change them; local/permissions.py says what has to be allowed.
@@ -25,7 +25,7 @@ from local.policies import Decision, Request, decide, listed, statements
 pytestmark = pytest.mark.end_to_end
 
 KEYS = [f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{name}" for name in ("first", "second")]
-# What changes the policies: the defaults, and beside each the other setting.
+# The parameters that change the policies: the default, and another value.
 DEFAULTS = {
     **{"KeyArns": "", "PropagateStackTags": "false", "AskCloudFormation": "true", "Tracing": "PassThrough"},
     **{"SubnetIds": "", "SecurityGroupIds": ""},
@@ -125,7 +125,7 @@ def test_every_action_that_is_allowed_is_needed(role: Role) -> None:
     assert allowed == {row.action for row in role.needed()}
 
 
-def test_taking_any_action_out_of_a_policy_takes_something_needed_away(role: Role) -> None:
+def test_no_action_of_a_policy_can_be_removed(role: Role) -> None:
     for position, policy in enumerate(role.policies):
         for taken, less in policies_with_one_action_less(policy):
             reduced = replace(role, policies=[*role.policies[:position], less, *role.policies[position + 1 :]])
@@ -172,7 +172,7 @@ def test_the_functions_own_code_may_not_use_what_lambda_needs_for_the_vpc(role: 
     assert [row.action for row in rows if role.decision(replace(row, context=own_code)) is not Decision.DENIED] == []
 
 
-def test_each_policy_is_there_for_some_combination(template: dict[str, Any]) -> None:
+def test_each_policy_exists_for_some_combination(template: dict[str, Any]) -> None:
     policies = template["Resources"]["Role"]["Properties"]["Policies"]
     conditions = {policy["Fn::If"][0] for policy in policies if "Fn::If" in policy}
 

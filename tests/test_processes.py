@@ -1,4 +1,4 @@
-"""The suite runs in several processes; tests that share something slow to make have to be in the same one."""
+"""The suite runs in several processes. Tests that share a slow fixture must run in the same one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The provider's template makes nothing that costs or allows anything unless a parameter asks for it."""
+"""By default the provider's template creates nothing that costs money or grants further permissions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EVERYTHING = {
 
 @dataclass(frozen=True)
 class Provider:
-    """A deployed provider, and the AWS APIs to look at it."""
+    """A deployed provider, and AWS clients to inspect it."""
 
     engine: Engine
     name: str
@@ -69,13 +69,13 @@ class Provider:
 
 @pytest.fixture(scope="module")
 def provider(engine: Engine) -> Provider:
-    """The provider as it is with the defaults."""
+    """The provider with the default parameters."""
     return Provider(engine, PROVIDER_STACK)
 
 
 @pytest.fixture(scope="module")
 def provider_with_everything(engine: Engine) -> Iterator[Provider]:
-    """A second provider, with all that its parameters offer."""
+    """A second provider, with all parameters set."""
     name = "provider-with-everything"
     deploy(engine, name, EVERYTHING)
     yield Provider(engine, name)
@@ -104,12 +104,12 @@ def domain(provider: Provider, properties: Mapping[str, Any]) -> dict[str, Any]:
     return {"Resources": {"Domain": {"Type": "Custom::CustomerProfilesDomain", "Properties": properties}}}
 
 
-def test_with_the_defaults_there_is_nothing_that_costs_while_idle(provider: Provider) -> None:
+def test_with_the_defaults_nothing_costs_money_while_idle(provider: Provider) -> None:
     assert provider.alarms() == []
     assert provider.dashboards() == []
 
 
-def test_the_function_is_in_the_subnets_and_security_groups_that_the_parameters_name_and_else_in_no_vpc() -> None:
+def test_the_function_is_in_a_vpc_only_if_the_parameters_name_subnets_and_security_groups() -> None:
     """Read from the template, since the local engine keeps no VpcConfig of a function."""
     template, _ = decode(PROJECT / "template.yaml")
 
@@ -120,9 +120,7 @@ def test_the_function_is_in_the_subnets_and_security_groups_that_the_parameters_
 
 
 @pytest.mark.parametrize("only", ["SubnetIds", "SecurityGroupIds"])
-def test_subnets_without_security_groups_and_the_reverse_are_refused_before_anything_is_made(
-    engine: Engine, only: str
-) -> None:
+def test_subnets_without_security_groups_or_the_reverse_are_refused_at_once(engine: Engine, only: str) -> None:
     with pytest.raises(EngineError, match="SubnetIds and SecurityGroupIds belong together"):
         deploy(engine, "provider-with-half-a-network", {only: EVERYTHING[only]})
 
@@ -171,7 +169,7 @@ def test_an_event_that_was_not_answered_ends_in_an_encrypted_queue(provider: Pro
     assert queue["SqsManagedSseEnabled"] == "true"
 
 
-def test_alarms_watch_errors_throttles_failures_and_the_queue_and_tell_the_topic(
+def test_alarms_for_errors_throttles_failures_and_the_queue_notify_the_topic(
     provider_with_everything: Provider,
 ) -> None:
     alarms = provider_with_everything.alarms()
@@ -220,7 +218,7 @@ def test_the_dashboard_is_json_and_searches_for_metrics_that_the_function_publis
         assert f'service="{provider_with_everything.name}"' in expression
 
 
-def test_a_stacks_tags_reach_its_domain_where_that_is_asked_for(
+def test_a_stacks_tags_are_set_on_its_domain_if_the_parameter_says_so(
     engine: Engine, provider_with_everything: Provider
 ) -> None:
     name, client = f"domain-{uuid4()}", engine.cloudformation

@@ -1,4 +1,4 @@
-"""What runs on GitHub can't be changed by another project's tag, and has no more permissions than it needs."""
+"""GitHub workflows use actions pinned to a commit, and have only the permissions that they need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The artifact that the recipe builds, and the endpoints that it talks to in Lambda's own runtime."""
+"""The built artifact, and the endpoints that it calls when it runs in Lambda's runtime."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from local.runtime import SAM_PYTHON
 
 @pytest.fixture(scope="session")
 def interpreter() -> Interpreter:
-    """The Python that the function is built for and runs with here."""
+    """The Python for which the function is built, and with which it runs here."""
     return Interpreter.at(SAM_PYTHON)
 
 

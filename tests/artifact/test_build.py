@@ -1,4 +1,4 @@
-"""What `sam build` makes of the sources: small, the same every time, and with all that the function uses."""
+"""The artifact that `sam build` makes: it is small, reproducible, and has everything that the function uses."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def test_the_package_has_its_modules_and_nothing_else(artifact: Path) -> None:
     assert {path.name for path in (artifact / "handler").iterdir()} == {*modules, "__pycache__"}
 
 
-def test_nothing_lies_in_the_artifact_that_lambda_has_no_use_for(artifact: Path) -> None:
+def test_the_artifact_has_no_file_that_lambda_does_not_use(artifact: Path) -> None:
     files = [path.relative_to(artifact) for path in artifact.rglob("*") if path.is_file()]
 
-    # A library's name, version and licence are for those who look into the artifact: a scanner, an auditor.
+    # Scanners and auditors need the name, version and licence of each library.
     known = {".py", ".pyc", ".json", ".pem", ".typed", ".pyi"}
     assert [path for path in files if path.suffix not in known and ".dist-info" not in path.parts[0]] == []
     assert [path for path in files if {"test", "tests", "bin", "examples"} & set(path.parts)] == []
@@ -61,10 +61,12 @@ def test_every_file_has_the_same_time_and_mode_on_every_machine(artifact: Path) 
     assert {oct(path.stat().st_mode & 0o777) for path in paths if path.is_file()} == {"0o644"}
 
 
-def test_every_module_has_bytecode_that_is_never_checked_and_knows_no_path_of_this_machine(
+def test_every_module_has_bytecode_that_is_never_checked_and_has_no_local_path(
     artifact: Path, interpreter: Interpreter
 ) -> None:
-    assert interpreter.version == f"{sys.version_info.major}.{sys.version_info.minor}"  # else this reads no bytecode
+    assert (
+        interpreter.version == f"{sys.version_info.major}.{sys.version_info.minor}"
+    )  # the tests and the artifact need the same Python to read the bytecode
     for source in artifact.rglob("*.py"):
         compiled = Path(importlib.util.cache_from_source(str(source))).read_bytes()
         assert int.from_bytes(compiled[4:8], "little") == 0b01, f"{source} is checked against its source"
@@ -72,7 +74,7 @@ def test_every_module_has_bytecode_that_is_never_checked_and_knows_no_path_of_th
             assert code.co_filename == f"/var/task/{source.relative_to(artifact)}"
 
 
-def test_no_address_and_no_path_stands_in_the_pinned_requirements() -> None:
+def test_the_pinned_requirements_contain_no_url_and_no_path() -> None:
     text = (PROJECT / "handler" / "requirements.txt").read_text()
 
     assert "://" not in text
@@ -81,7 +83,7 @@ def test_no_address_and_no_path_stands_in_the_pinned_requirements() -> None:
 
 
 @pytest.mark.parametrize("service", build_artifact.OPERATIONS)
-def test_the_data_has_just_the_operations_that_the_code_calls(service: str) -> None:
+def test_the_api_models_contain_exactly_the_operations_that_the_code_calls(service: str) -> None:
     names, attributes = set(), set()
     for path in (PROJECT / "handler").glob("*.py"):
         if path.name not in build_artifact.BUILDS:
@@ -98,7 +100,7 @@ def test_the_data_has_just_the_operations_that_the_code_calls(service: str) -> N
 
 
 @pytest.mark.parametrize("service", build_artifact.OPERATIONS)
-def test_the_models_that_are_left_say_what_botocores_own_say(artifact: Path, service: str) -> None:
+def test_the_reduced_models_equal_botocores_models(artifact: Path, service: str) -> None:
     cut = _load(artifact / "botocore" / "data", service, "service-2")
     whole = _load(LIBRARIES / "botocore" / "data", service, "service-2")
 
@@ -111,7 +113,7 @@ def test_the_models_that_are_left_say_what_botocores_own_say(artifact: Path, ser
 
 @pytest.mark.parametrize("kind", ["endpoint-rule-set-1", "paginators-1"])
 @pytest.mark.parametrize("service", build_artifact.OPERATIONS)
-def test_the_rest_of_a_services_data_can_be_loaded(artifact: Path, service: str, kind: str) -> None:
+def test_the_other_data_of_a_service_can_be_loaded(artifact: Path, service: str, kind: str) -> None:
     cut = _load(artifact / "botocore" / "data", service, kind)
 
     whole = _load(LIBRARIES / "botocore" / "data", service, kind)
@@ -121,8 +123,8 @@ def test_the_rest_of_a_services_data_can_be_loaded(artifact: Path, service: str,
         assert cut["pagination"].items() <= whole["pagination"].items()
 
 
-def test_the_artifact_knows_the_regions_that_have_the_api(artifact: Path, interpreter: Interpreter) -> None:
-    """The reason for an endpoint that does not exist names them."""
+def test_the_artifact_contains_the_regions_that_have_the_api(artifact: Path, interpreter: Interpreter) -> None:
+    """The reason of a failed event names them if the region has no such API."""
     code = "import boto3; print(*boto3.session.Session().get_available_regions('customer-profiles', 'aws'))"
     environment = {**os.environ, "PYTHONPATH": str(artifact), "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -131,13 +133,13 @@ def test_the_artifact_knows_the_regions_that_have_the_api(artifact: Path, interp
     assert known.stdout.split() == boto3.session.Session().get_available_regions("customer-profiles", "aws")
 
 
-def test_the_libraries_have_what_the_recipe_leaves_out() -> None:
+def test_each_pattern_that_the_build_leaves_out_matches_a_file() -> None:
     for pattern in build_artifact.UNUSED:
         assert pattern == "bin" or list(LIBRARIES.glob(pattern)), f"no library has {pattern} any more"
 
 
 def test_no_file_of_a_library_is_changed(artifact: Path) -> None:
-    """A file with other content than the library's own would be a trap at the next version of the library."""
+    """A patched file would silently be wrong with the next version of the library."""
     for path in artifact.rglob("*.py"):
         name = path.relative_to(artifact)
         if name.parts[0] != "handler":
@@ -154,7 +156,7 @@ def test_the_libraries_are_of_the_versions_that_the_tests_run_with() -> None:
             assert version(name) == number
 
 
-def test_a_machine_without_pip_and_uv_is_told_what_it_needs(tmp_path: Path) -> None:
+def test_without_pip_and_uv_the_build_says_what_is_missing(tmp_path: Path) -> None:
     python = tmp_path / "python3"
     python.write_text(f'#!/bin/sh\n[ "$2" = pip ] && exit 1\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
@@ -171,7 +173,7 @@ def test_a_machine_without_pip_and_uv_is_told_what_it_needs(tmp_path: Path) -> N
     assert "has no pip, and there is no uv" in done.stderr
 
 
-def test_the_runtimes_own_python_is_found_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_of_the_runtime_is_found_if_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version", "3.11.7 (another than the runtime's)")
     monkeypatch.delenv("RUNTIME_PYTHON", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))

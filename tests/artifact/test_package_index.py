@@ -1,4 +1,4 @@
-"""Builds succeed whatever settings a developer has for pip, and only those about the package index have an effect."""
+"""Of a developer's settings for pip only those about the package index have an effect on a build."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from local.artifact import PROJECT
 
 SCRIPT = PROJECT / "handler" / "package_index.py"
 
-# Each of them makes `pip install --target` fail, or install nothing, or something else.
+# With each of them `pip install --target` fails, installs nothing, or installs something else.
 HARMFUL = {
     "require-virtualenv": "1",
     "user": "1",
@@ -53,18 +53,14 @@ def clean() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("harmful", HARMFUL)
-def test_a_setting_that_changes_what_is_installed_is_left_out_where_it_is_an_environment_variable(
-    clean: dict[str, str], harmful: str
-) -> None:
+def test_an_environment_variable_that_changes_what_is_installed_is_removed(clean: dict[str, str], harmful: str) -> None:
     variable = "PIP_" + harmful.upper().replace("-", "_")
 
     assert harmful not in seen_by_pip({**clean, variable: HARMFUL[harmful]})
 
 
 @pytest.mark.parametrize("section", ["global", "install"])
-def test_of_a_pip_conf_only_the_settings_about_the_index_remain(
-    clean: dict[str, str], tmp_path: Path, section: str
-) -> None:
+def test_only_the_index_settings_of_a_pip_conf_are_kept(clean: dict[str, str], tmp_path: Path, section: str) -> None:
     lines = [f"{name} = {value}" for name, value in {**HARMFUL, **ABOUT_THE_INDEX}.items()]
     (tmp_path / "pip.conf").write_text("\n".join([f"[{section}]", *lines]))
 
@@ -74,14 +70,14 @@ def test_of_a_pip_conf_only_the_settings_about_the_index_remain(
     assert not seen.keys() & HARMFUL.keys()
 
 
-def test_an_environment_variable_wins_over_a_pip_conf(clean: dict[str, str], tmp_path: Path) -> None:
+def test_an_environment_variable_overrides_a_pip_conf(clean: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "pip.conf").write_text("[install]\nindex-url = https://file.example.com\n")
     environ = {**clean, "PIP_CONFIG_FILE": str(tmp_path / "pip.conf"), "PIP_INDEX_URL": "https://variable.example.com"}
 
     assert seen_by_pip(environ)["index-url"] == "https://variable.example.com"
 
 
-def test_uv_is_told_of_the_index_too_and_keeps_what_the_user_has_told_it() -> None:
+def test_uv_gets_the_index_too_and_keeps_the_users_own_settings() -> None:
     environ = {
         "UV_DEFAULT_INDEX": "https://uv.example.com",
         "UV_CONSTRAINT": "c.txt",
@@ -102,7 +98,7 @@ def test_uv_is_told_of_the_index_too_and_keeps_what_the_user_has_told_it() -> No
     }
 
 
-def test_an_environment_that_lacks_a_pinned_package_or_has_another_version_is_not_complete(tmp_path: Path) -> None:
+def test_an_environment_without_a_pinned_package_or_with_another_version_is_incomplete(tmp_path: Path) -> None:
     from importlib.metadata import version
 
     pinned = tmp_path / "pinned.txt"
@@ -117,7 +113,7 @@ def test_an_environment_that_lacks_a_pinned_package_or_has_another_version_is_no
     assert package_index.main(["--check", str(pinned)]) == 1
 
 
-def test_the_artifact_is_built_in_spite_of_all_harmful_settings_at_once(
+def test_the_artifact_is_built_despite_all_harmful_settings_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in HARMFUL.items():

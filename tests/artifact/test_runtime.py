@@ -1,4 +1,4 @@
-"""The built artifact in Lambda's own runtime: nothing that any event needs has been left out of it."""
+"""The built artifact in Lambda's own runtime: it contains everything that any event needs."""
 
 from __future__ import annotations
 
@@ -35,21 +35,19 @@ def runtime(project: Artifact, endpoints: Endpoints) -> Iterator[Runtime]:
         yield runtime
 
 
-def test_every_kind_of_event_succeeds_with_no_more_calls_than_the_contract_allows(
-    project: Artifact, endpoints: Endpoints
-) -> None:
+def test_every_kind_of_event_succeeds_within_its_limit_of_calls(project: Artifact, endpoints: Endpoints) -> None:
     for counted in api_calls.count(project, endpoints, SAM_PYTHON):
         assert len(counted.made) <= counted.budget, f"{counted.event}: {', '.join(counted.made)}"
 
 
-def test_the_model_that_is_left_translates_every_property(runtime: Runtime, endpoints: Endpoints) -> None:
+def test_the_reduced_model_translates_every_property(runtime: Runtime, endpoints: Endpoints) -> None:
     returned = runtime.invoke(events.create(endpoints.response_url, "full", **FULL))
 
     assert returned["Status"] == "SUCCESS", returned
     assert endpoints.seen().calls == {"CreateDomain": 1}
 
 
-def test_wrong_properties_are_refused_in_words_without_a_call(runtime: Runtime, endpoints: Endpoints) -> None:
+def test_wrong_properties_are_refused_with_a_reason_and_without_a_call(runtime: Runtime, endpoints: Endpoints) -> None:
     event = events.create(endpoints.response_url, "wrong", DefaultExpirationDays="9999", Maching={"Enabled": "true"})
 
     runtime.invoke(event)
@@ -62,7 +60,7 @@ def test_wrong_properties_are_refused_in_words_without_a_call(runtime: Runtime, 
     assert not seen.calls
 
 
-def test_an_error_of_the_api_and_throttling_end_in_an_answer(runtime: Runtime, endpoints: Endpoints) -> None:
+def test_api_errors_and_throttling_are_answered(runtime: Runtime, endpoints: Endpoints) -> None:
     endpoints.limit({})
     endpoints.throttle(2)
     made = [events.create(endpoints.response_url, f"domain-{number}") for number in range(4)]
@@ -77,9 +75,7 @@ def test_an_error_of_the_api_and_throttling_end_in_an_answer(runtime: Runtime, e
     assert "already exists" in seen.answers[stranger["RequestId"]][0]["Reason"]
 
 
-def test_the_deadline_of_the_function_ends_in_an_answer(
-    project: Artifact, endpoints: Endpoints, silent_api: str
-) -> None:
+def test_an_event_that_meets_the_deadline_is_answered(project: Artifact, endpoints: Endpoints, silent_api: str) -> None:
     environment = {**endpoints.environment, "AWS_ENDPOINT_URL_CUSTOMER_PROFILES": silent_api}
     event = events.create(endpoints.response_url, "late")
 
@@ -91,7 +87,7 @@ def test_the_deadline_of_the_function_ends_in_an_answer(
     assert "CreateDomain" in answer["Reason"]
 
 
-def test_an_answer_that_is_refused_is_sent_again(runtime: Runtime, endpoints: Endpoints) -> None:
+def test_a_refused_answer_is_sent_again(runtime: Runtime, endpoints: Endpoints) -> None:
     event = events.create(endpoints.response_url, "refused")
     endpoints.refuse_answers(3)
 
@@ -102,7 +98,7 @@ def test_an_answer_that_is_refused_is_sent_again(runtime: Runtime, endpoints: En
     assert seen.answers[event["RequestId"]][0]["Status"] == "SUCCESS"
 
 
-def test_a_warm_environment_keeps_nothing_of_an_event_for_the_next(runtime: Runtime, endpoints: Endpoints) -> None:
+def test_a_warm_environment_keeps_no_data_of_the_previous_event(runtime: Runtime, endpoints: Endpoints) -> None:
     refused = events.create(endpoints.response_url, "first", DefaultExpirationDays="many", Tags={"team": "a"})
     made = events.create(endpoints.response_url, "second")
 
@@ -119,7 +115,7 @@ def test_a_warm_environment_keeps_nothing_of_an_event_for_the_next(runtime: Runt
     assert {line["domain_name"] for line in of_made} == {"second"}
 
 
-def test_the_response_url_is_logged_at_no_level(project: Artifact, endpoints: Endpoints) -> None:
+def test_the_response_url_is_not_logged_at_any_level(project: Artifact, endpoints: Endpoints) -> None:
     endpoints.limit({})
     environment = {**endpoints.environment, "POWERTOOLS_LOG_LEVEL": "DEBUG", "POWERTOOLS_DEBUG": "true"}
 
@@ -130,8 +126,8 @@ def test_the_response_url_is_logged_at_no_level(project: Artifact, endpoints: En
         assert "X-Amz-Signature" not in runtime.log
 
 
-def test_the_tags_of_a_stack_reach_the_domain(project: Artifact, endpoints: Endpoints, stand_in: str) -> None:
-    """With PropagateStackTags on the function has a second client, for another service of another protocol."""
+def test_the_tags_of_a_stack_are_set_on_the_domain(project: Artifact, endpoints: Endpoints, stand_in: str) -> None:
+    """With PropagateStackTags the function has a second client, for a service with another protocol."""
     client: Any = boto3.client("cloudformation", endpoint_url=stand_in, region_name="eu-central-1")
     template = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
     tags = [{"Key": "cost-centre", "Value": "42"}]
@@ -165,6 +161,6 @@ def stand_in() -> Iterator[str]:
 
 @pytest.fixture
 def silent_api() -> Iterator[str]:
-    """An API that takes connections and never says a word."""
+    """An API that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""What the pages say is what the code has: parameters, reasons of failed events, the order of the modules."""
+"""The documentation agrees with the code: parameters, reasons of failed events, the order of the modules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.handler.strategies import create_domain_shape, service_model
 PROJECT = Path(__file__).resolve().parents[2]
 DOCS = PROJECT / "docs"
 HANDLER = PROJECT / "handler"
-# What only builds the artifact is no part of the function.
+# Modules that only build the artifact are not part of the function.
 BUILDS = {"build_artifact", "package_index", "__init__"}
 
 
@@ -81,7 +81,7 @@ REASONS = [
 
 
 @pytest.mark.parametrize("text", REASONS + MESSAGES)
-def test_every_reason_and_message_in_the_documentation_is_in_the_words_of_the_function(text: str) -> None:
+def test_every_reason_and_message_in_the_documentation_exists_in_the_code(text: str) -> None:
     parts = re.split(r"\.\.\.|\b(?:PROPERTY|OPERATION|NAME|EVENT|N)\b", text)
     words = _texts_of_the_function()
 
@@ -99,7 +99,7 @@ def test_every_reason_and_message_in_the_documentation_is_in_the_words_of_the_fu
     ],
     ids=["a typo", "a reported value", "yes in quotes", "a switch without its structure", "a number with a comma"],
 )
-def test_common_mistakes_are_answered_as_the_documentation_says(properties: Mapping[str, Any], reason: str) -> None:
+def test_common_mistakes_get_the_answers_in_the_documentation(properties: Mapping[str, Any], reason: str) -> None:
     least = {"DomainName": "amazon-connect-shop", "DefaultExpirationDays": "366"}
     reported: Any = service_model().operation_model("GetDomain").output_shape
     with pytest.raises(InvalidPropertiesError) as caught:
@@ -110,7 +110,7 @@ def test_common_mistakes_are_answered_as_the_documentation_says(properties: Mapp
 
 
 def _texts_of_the_function() -> list[str]:
-    """Every text in the sources of the function, those of the API included that it looks for."""
+    """Every text in the function's sources, including texts of the API that it searches for."""
     return [
         node.value
         for path in HANDLER.glob("*.py")

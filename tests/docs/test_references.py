@@ -1,6 +1,6 @@
-"""What documentation, comments and docstrings name exists: files, headings, make targets, modules, environments.
+"""Everything named in documentation, comments and docstrings exists: files, headings, make targets, modules.
 
-Start here. test_contents.py compares what the pages say with the code that they describe.
+test_contents.py compares the contents of the pages with the code that they describe.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def relative(path: Path) -> str:
 
 
 def written_for_people(path: Path) -> str:
-    """The prose of a file: all of a page, and the comments and docstrings of a source."""
+    """The text of a page, or the comments and docstrings of a source file."""
     text = path.read_text()
     if path.suffix == ".md":
         return text
@@ -113,7 +113,7 @@ def test_readme_has_at_most_130_lines() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)
-def test_every_link_of_a_page_leads_to_a_file_and_a_heading_that_exist(page: Path) -> None:
+def test_every_link_of_a_page_points_to_an_existing_file_and_heading(page: Path) -> None:
     missing = []
     for link in LINK.findall(page.read_text()):
         if "://" in link:
@@ -130,7 +130,7 @@ def test_readme_links_to_every_page() -> None:
     assert {relative(page) for page in PAGES if page.parent == PROJECT / "docs"} - linked == set()
 
 
-def test_every_file_that_a_text_names_exists() -> None:
+def test_every_file_named_in_a_text_exists() -> None:
     missing = {
         (relative(path), name)
         for path in TEXTS
@@ -140,7 +140,7 @@ def test_every_file_that_a_text_names_exists() -> None:
     assert missing == set()
 
 
-def test_every_heading_that_a_text_names_exists() -> None:
+def test_every_heading_named_in_a_text_exists() -> None:
     missing = {
         (relative(path), page, heading)
         for path in TEXTS
@@ -150,7 +150,7 @@ def test_every_heading_that_a_text_names_exists() -> None:
     assert missing == set()
 
 
-def test_every_command_that_a_text_names_exists() -> None:
+def test_every_command_named_in_a_text_exists() -> None:
     missing = [
         (relative(path), name)
         for path in TEXTS
@@ -165,7 +165,7 @@ def test_every_command_that_a_text_names_exists() -> None:
     assert missing == []
 
 
-def test_these_checks_find_what_is_missing(tmp_path: Path) -> None:
+def test_these_checks_find_missing_names(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("""# A title
 `handler/gone.py` and gone.md, `make gone`, `.venv/gone/bin/python -m tools.gone` and README.md, "No such heading".

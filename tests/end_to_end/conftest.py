@@ -1,4 +1,4 @@
-"""A stack for each test, and the API to ask about its domains."""
+"""A stack for each test, and a client of the API to look at its domains."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _fresh_stack(engine: Engine) -> Iterator[Stack]:
 
 @pytest.fixture
 def api(engine: Engine) -> Iterator[CustomerProfilesClient]:
-    """The Customer Profiles API. What a test leaves there is removed after it."""
+    """The Customer Profiles API. Domains that a test leaves are removed after it."""
     client = engine.customer_profiles
     yield client
     for item in client.list_domains()["Items"]:

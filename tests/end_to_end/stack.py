@@ -1,4 +1,4 @@
-"""A stack with a domain, as the end-to-end tests drive it."""
+"""A stack with a domain, for the end-to-end tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from local.engine import PROVIDER_STACK, Engine, StackEvent
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack with one Custom::CustomerProfilesDomain named Domain, and whatever else a test puts beside it."""
+    """A stack with one Custom::CustomerProfilesDomain named Domain, and optionally other resources."""
 
     engine: Engine
     name: str
@@ -27,7 +27,7 @@ class Stack:
         """Create or update the stack with these properties of the domain.
 
         Args:
-            domain: What the resource has beside its properties, such as a DeletionPolicy.
+            domain: The resource's other attributes, such as a DeletionPolicy.
             beside: Other resources by their logical id.
             outputs: The stack's outputs by name.
         """

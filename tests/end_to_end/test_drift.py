@@ -1,4 +1,4 @@
-"""Drift of stacks that were deployed: what the command prints, and its exit status."""
+"""Drift of deployed stacks: the output of the command and its exit status."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.end_to_end
 NO_DRIFT, DRIFT, COULD_NOT_TELL = 0, 1, 2
 SECRET = "a-secret-word"
 
-# One tag for each function: how the template has it, and what it is.
+# One tag for each intrinsic function: the template's value, and the resolved value.
 TAGS: dict[str, tuple[Any, str]] = {
     "Ref-parameter": ({"Ref": "Environment"}, "prod"),
     "Ref-pseudo-parameter": ({"Ref": "AWS::Region"}, REGION),
@@ -120,13 +120,13 @@ def simple(stack: Stack, name: str) -> Stack:
     return stack
 
 
-def test_a_stack_as_it_was_deployed_has_no_drift_whatever_functions_its_template_has(
+def test_an_unchanged_stack_has_no_drift_whichever_functions_its_template_uses(
     drift: Drift, with_functions: str
 ) -> None:
     assert drift.differences(with_functions) == (NO_DRIFT, {})
 
 
-def test_values_that_cannot_be_known_are_named_and_no_secret_is_printed(drift: Drift, with_functions: str) -> None:
+def test_unknown_values_are_listed_and_no_secret_is_printed(drift: Drift, with_functions: str) -> None:
     status, printed = drift("--stack", with_functions)
 
     assert status == NO_DRIFT
@@ -135,7 +135,7 @@ def test_values_that_cannot_be_known_are_named_and_no_secret_is_printed(drift: D
     assert SECRET not in printed
 
 
-def test_every_function_is_resolved_to_the_value_that_cloudformation_gave(
+def test_every_function_is_resolved_to_cloudformations_value(
     drift: Drift, with_functions: str, name: str, api: CustomerProfilesClient
 ) -> None:
     before = api.get_domain(DomainName=name)["Tags"]
@@ -210,7 +210,7 @@ def test_a_domain_of_another_owner_is_drift_and_the_owner_is_named(
     assert "the domain is another's" in printed
 
 
-def test_a_domain_that_another_stack_took_over_is_drift_of_the_lender(
+def test_a_domain_that_another_stack_took_over_is_drift_of_its_first_stack(
     drift: Drift, simple: Stack, other_stack: Stack, name: str
 ) -> None:
     other_stack.deploy({"DomainName": name, "DefaultExpirationDays": 366, "AdoptExisting": True})
@@ -221,7 +221,7 @@ def test_a_domain_that_another_stack_took_over_is_drift_of_the_lender(
     assert other_stack.name in printed
 
 
-def test_all_finds_every_stack_with_a_domain_and_no_other(
+def test_all_compares_exactly_the_stacks_with_a_domain(
     drift: Drift, simple: Stack, other_stack: Stack, name: str
 ) -> None:
     other_stack.deploy({"DomainName": f"{name}-2", "DefaultExpirationDays": 366})
@@ -234,9 +234,7 @@ def test_all_finds_every_stack_with_a_domain_and_no_other(
     assert PROVIDER_STACK not in names
 
 
-def test_the_policy_in_the_documentation_allows_what_the_command_calls_and_nothing_else(
-    drift: Drift, with_functions: str
-) -> None:
+def test_the_documented_policy_allows_exactly_the_calls_of_the_command(drift: Drift, with_functions: str) -> None:
     (text,) = re.findall(r"```json\n(.*?)```", (PROJECT / "docs/drift.md").read_text(), re.DOTALL)
     allowed = [action for statement in json.loads(text)["Statement"] for action in listed(statement["Action"])]
     called = set()
@@ -253,13 +251,13 @@ def test_the_policy_in_the_documentation_allows_what_the_command_calls_and_nothi
     assert called == set(allowed)
 
 
-def test_whether_the_provider_passes_stack_tags_on_is_found_out(engine: Engine, drift: Drift) -> None:
+def test_the_command_finds_out_whether_the_provider_propagates_stack_tags(engine: Engine, drift: Drift) -> None:
     token = engine.outputs(PROVIDER_STACK)["ServiceToken"]
 
     assert Account(boto3.Session()).passes_stack_tags_on(token) is False
 
 
-def test_a_stack_that_does_not_exist_gives_no_verdict(drift: Drift) -> None:
+def test_a_stack_that_does_not_exist_cannot_be_compared(drift: Drift) -> None:
     status, printed = drift("--stack", "no-such-stack")
 
     assert status == COULD_NOT_TELL

@@ -1,4 +1,4 @@
-"""events/*.json, as `sam local invoke` hands them to the function, but without its container."""
+"""Invokes the function with events/*.json as `sam local invoke` does, but without a container."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ print("\\n" + json.dumps(answer))
 
 
 def invoke(event: str, endpoint: str) -> dict[str, Any]:
-    """Return what the function returns for an event, run as by `sam local invoke`: in a process of its own."""
+    """Invoke the function in a new process, as `sam local invoke` does, and return its result."""
     result = subprocess.run(
         [sys.executable, "-c", INVOKE, f"events/{event}.json"],
         cwd=PROJECT,
@@ -43,7 +43,7 @@ def invoke(event: str, endpoint: str) -> dict[str, Any]:
     return answer
 
 
-def test_the_events_take_a_domain_through_its_life(tmp_path: Path) -> None:
+def test_the_events_create_update_and_delete_a_domain(tmp_path: Path) -> None:
     with running_stand_in(tmp_path) as endpoint:
         api = boto3.client("customer-profiles", endpoint_url=endpoint)
 

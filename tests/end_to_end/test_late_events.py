@@ -1,7 +1,8 @@
-"""Events whose time has passed, handed to the deployed function. The local engine cancels nothing, so they are played.
+"""Late events for the deployed function.
 
-The engine lists no resource that it has not finished, so it tells the function what CloudFormation tells about a
-resource whose creation was cancelled and cleaned up: that there is none.
+The local engine never cancels an event, so the tests send late events themselves. For a resource that is not complete,
+the engine answers that it does not exist. CloudFormation gives the same answer for a resource whose creation was
+cancelled and cleaned up.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.end_to_end
 
 @pytest.fixture
 def mailbox() -> Iterator[str]:
-    """The URL of a server that takes every answer."""
+    """The URL of a server that accepts every answer."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
@@ -53,7 +54,7 @@ def stack_id(engine: Engine) -> Iterator[str]:
 
 
 def invoke(engine: Engine, mailbox: str, age: float, **event: Any) -> dict[str, Any]:
-    """Hand an event to the deployed function that CloudFormation sent so many seconds ago. Returns the answer."""
+    """Invoke the deployed function with an event that was sent this many seconds ago. Returns the answer."""
     signed = (datetime.now(UTC) - timedelta(seconds=age)).strftime("%Y%m%dT%H%M%SZ")
     sent = {"RequestId": str(uuid4()), "ResponseURL": f"{mailbox}?X-Amz-Date={signed}&X-Amz-Signature=secret", **event}
     function = engine.outputs(engine.provider_stack)["ServiceToken"]
@@ -67,9 +68,7 @@ def invoke(engine: Engine, mailbox: str, age: float, **event: Any) -> dict[str, 
     [(0, "SUCCESS"), (5, "FAILED"), (120, "FAILED")],
     ids=["answered at once", "slow, and cancelled meanwhile", "delivered after its stack moved on"],
 )
-def test_a_create_that_cloudformation_no_longer_wants_leaves_no_domain_behind(
-    age: float, status: str, engine: Engine, mailbox: str, stack_id: str
-) -> None:
+def test_a_late_create_leaves_no_domain(age: float, status: str, engine: Engine, mailbox: str, stack_id: str) -> None:
     name = f"amazon-connect-{uuid4().hex[:8]}"
     properties = {"DomainName": name, "DefaultExpirationDays": "30"}
     event = {"RequestType": "Create", "StackId": stack_id, "LogicalResourceId": "Cancelled"}
@@ -86,9 +85,7 @@ def test_a_create_that_cloudformation_no_longer_wants_leaves_no_domain_behind(
         api.delete_domain(DomainName=name)
 
 
-def test_a_delete_that_is_delivered_again_leaves_the_domain_that_its_stack_has(
-    engine: Engine, mailbox: str, stack_id: str
-) -> None:
+def test_a_late_duplicate_delete_keeps_the_domain_of_its_stack(engine: Engine, mailbox: str, stack_id: str) -> None:
     name = engine.outputs(stack_id)["Name"]
     properties = {"DomainName": name, "DefaultExpirationDays": "30"}
     event = {"RequestType": "Delete", "StackId": stack_id, "LogicalResourceId": "Domain", "PhysicalResourceId": name}

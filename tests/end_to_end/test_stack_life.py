@@ -1,4 +1,4 @@
-"""What a stack with a domain goes through, on a CloudFormation engine, with the function as `sam deploy` put it."""
+"""The operations on a stack with a domain, on the local CloudFormation engine, with the function from `sam deploy`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def names(api: CustomerProfilesClient) -> set[str]:
     return {item["DomainName"] for item in api.list_domains()["Items"]}
 
 
-def test_create_makes_the_domain_and_hands_out_its_attributes(
+def test_create_creates_the_domain_and_returns_its_attributes(
     stack: Stack, api: CustomerProfilesClient, name: str
 ) -> None:
     attributes = ["DomainName", "DomainArn", "CreatedAt", "LastUpdatedAt", "Stats.ProfileCount"]
@@ -46,7 +46,9 @@ def test_create_makes_the_domain_and_hands_out_its_attributes(
     assert outputs["StatsProfileCount"] == "0"
 
 
-def test_update_converges_on_the_template(stack: Stack, api: CustomerProfilesClient, name: str) -> None:
+def test_an_update_changes_the_domain_to_match_the_template(
+    stack: Stack, api: CustomerProfilesClient, name: str
+) -> None:
     stack.deploy(
         {
             "DomainName": name,
@@ -68,7 +70,7 @@ def test_update_converges_on_the_template(stack: Stack, api: CustomerProfilesCli
     assert domain["CreatedAt"] == created["CreatedAt"]
 
 
-def test_update_corrects_a_change_by_hand(stack: Stack, api: CustomerProfilesClient, name: str) -> None:
+def test_an_update_corrects_a_change_by_hand(stack: Stack, api: CustomerProfilesClient, name: str) -> None:
     stack.deploy({"DomainName": name, "DefaultExpirationDays": 366})
     api.update_domain(DomainName=name, DefaultExpirationDays=1)
 
@@ -77,7 +79,7 @@ def test_update_corrects_a_change_by_hand(stack: Stack, api: CustomerProfilesCli
     assert described(api, name)["DefaultExpirationDays"] == 366
 
 
-def test_rename_makes_the_new_domain_and_deletes_the_old_one(
+def test_a_rename_creates_the_new_domain_and_deletes_the_old_one(
     stack: Stack, api: CustomerProfilesClient, name: str
 ) -> None:
     stack.deploy({"DomainName": name, "DefaultExpirationDays": 366})
@@ -89,7 +91,7 @@ def test_rename_makes_the_new_domain_and_deletes_the_old_one(
     assert stack.outputs()["Name"] == f"{name}-2"
 
 
-def test_rename_keeps_the_old_domain_when_the_template_retains_it(
+def test_a_rename_keeps_the_old_domain_if_the_template_retains_it(
     stack: Stack, api: CustomerProfilesClient, name: str
 ) -> None:
     stack.deploy({"DomainName": name, "DefaultExpirationDays": 366})
@@ -99,7 +101,7 @@ def test_rename_keeps_the_old_domain_when_the_template_retains_it(
     assert names(api) == {name, f"{name}-2"}
 
 
-def test_failing_update_rolls_back_and_leaves_the_domain_as_it_was(
+def test_the_rollback_of_a_failed_update_restores_the_domain(
     stack: Stack, api: CustomerProfilesClient, name: str
 ) -> None:
     stack.deploy({"DomainName": name, "DefaultExpirationDays": 366, "Tags": {"Team": "marketing"}})
@@ -112,7 +114,7 @@ def test_failing_update_rolls_back_and_leaves_the_domain_as_it_was(
     assert described(api, name) == before
 
 
-def test_rollback_takes_back_an_update_when_another_resource_fails(
+def test_if_another_resource_fails_the_rollback_undoes_an_update(
     stack: Stack, api: CustomerProfilesClient, name: str
 ) -> None:
     stack.deploy({"DomainName": name, "DefaultExpirationDays": 366, "Tags": {"Team": "marketing"}})
@@ -131,7 +133,7 @@ def test_rollback_takes_back_an_update_when_another_resource_fails(
     assert names(api) == {name}
 
 
-def test_rollback_takes_back_a_rename_when_another_resource_fails(
+def test_if_another_resource_fails_the_rollback_undoes_a_rename(
     stack: Stack, api: CustomerProfilesClient, name: str
 ) -> None:
     stack.deploy({"DomainName": name, "DefaultExpirationDays": 366})
@@ -148,7 +150,7 @@ def test_rollback_takes_back_a_rename_when_another_resource_fails(
     assert stack.outputs()["Name"] == name
 
 
-def test_rollback_of_a_creation_leaves_no_domain_behind(stack: Stack, api: CustomerProfilesClient, name: str) -> None:
+def test_the_rollback_of_a_creation_deletes_the_domain(stack: Stack, api: CustomerProfilesClient, name: str) -> None:
     events = stack.deploy(
         {"DomainName": name, "DefaultExpirationDays": 366},
         beside={"Broken": domain_resource({"DomainName": f"{name}-2"}) | {"DependsOn": "Domain"}},
@@ -158,7 +160,7 @@ def test_rollback_of_a_creation_leaves_no_domain_behind(stack: Stack, api: Custo
     assert names(api) == set()
 
 
-def test_delete_removes_the_domain(stack: Stack, api: CustomerProfilesClient, name: str) -> None:
+def test_a_delete_deletes_the_domain(stack: Stack, api: CustomerProfilesClient, name: str) -> None:
     stack.deploy({"DomainName": name, "DefaultExpirationDays": 366})
 
     events = stack.delete()
@@ -167,7 +169,7 @@ def test_delete_removes_the_domain(stack: Stack, api: CustomerProfilesClient, na
     assert names(api) == set()
 
 
-def test_delete_succeeds_when_the_domain_was_deleted_before(
+def test_a_delete_succeeds_if_the_domain_was_deleted_before(
     stack: Stack, api: CustomerProfilesClient, name: str
 ) -> None:
     stack.deploy({"DomainName": name, "DefaultExpirationDays": 366})
@@ -176,7 +178,9 @@ def test_delete_succeeds_when_the_domain_was_deleted_before(
     assert stack.delete()[-1].status == "DELETE_COMPLETE"
 
 
-def test_delete_keeps_a_domain_that_the_template_retains(stack: Stack, api: CustomerProfilesClient, name: str) -> None:
+def test_a_delete_keeps_a_domain_that_the_template_retains(
+    stack: Stack, api: CustomerProfilesClient, name: str
+) -> None:
     stack.deploy({"DomainName": name, "DefaultExpirationDays": 366}, domain={"DeletionPolicy": "Retain"})
 
     stack.delete()
@@ -195,7 +199,7 @@ def test_delete_keeps_a_domain_that_the_template_retains(stack: Stack, api: Cust
     ],
     ids=["unknown", "too-many-days", "too-few-days", "not-a-boolean", "missing-member"],
 )
-def test_a_wrong_template_ends_in_an_event_that_names_the_property(
+def test_a_mistake_in_a_template_fails_with_an_event_that_names_the_property(
     stack: Stack, api: CustomerProfilesClient, name: str, mistake: dict[str, Any], named: str
 ) -> None:
     events = stack.deploy({"DomainName": name, "DefaultExpirationDays": 366} | mistake)
@@ -205,14 +209,14 @@ def test_a_wrong_template_ends_in_an_event_that_names_the_property(
     assert names(api) == set()
 
 
-def test_one_event_names_every_mistake(stack: Stack, api: CustomerProfilesClient, name: str) -> None:
+def test_one_stack_event_names_every_mistake(stack: Stack, api: CustomerProfilesClient, name: str) -> None:
     events = stack.deploy({"DomainName": name, "DefaultExpirationDays": 5000, "Maching": {"Enabled": True}})
 
     assert "DefaultExpirationDays: " in failures(events)["Domain"]
     assert "Maching: " in failures(events)["Domain"]
 
 
-def test_a_domain_made_by_hand_is_left_alone_by_a_stack_that_asks_for_its_name(
+def test_a_stack_that_uses_the_name_of_a_domain_made_by_hand_does_not_change_it(
     stack: Stack, api: CustomerProfilesClient, name: str
 ) -> None:
     api.create_domain(DomainName=name, DefaultExpirationDays=30)
@@ -227,7 +231,7 @@ def test_a_domain_made_by_hand_is_left_alone_by_a_stack_that_asks_for_its_name(
     assert described(api, name) == before
 
 
-def test_a_rename_to_the_name_of_a_domain_made_by_hand_leaves_both_domains_alone(
+def test_a_rename_to_the_name_of_a_domain_made_by_hand_changes_neither_domain(
     stack: Stack, api: CustomerProfilesClient, name: str
 ) -> None:
     api.create_domain(DomainName=f"{name}-2", DefaultExpirationDays=30)
@@ -240,7 +244,7 @@ def test_a_rename_to_the_name_of_a_domain_made_by_hand_leaves_both_domains_alone
     assert (described(api, name), described(api, f"{name}-2")) == before
 
 
-def test_a_domain_of_another_stack_is_left_alone_and_its_owner_is_named(
+def test_a_domain_of_another_stack_does_not_change_and_the_reason_names_its_owner(
     stack: Stack, other_stack: Stack, api: CustomerProfilesClient, name: str
 ) -> None:
     stack.deploy({"DomainName": name, "DefaultExpirationDays": 366})
@@ -254,7 +258,7 @@ def test_a_domain_of_another_stack_is_left_alone_and_its_owner_is_named(
     assert described(api, name) == before
 
 
-def test_a_domain_made_by_hand_is_taken_over_when_the_template_says_so(
+def test_a_domain_made_by_hand_is_taken_over_if_the_template_says_so(
     stack: Stack, api: CustomerProfilesClient, name: str
 ) -> None:
     api.create_domain(DomainName=name, DefaultExpirationDays=30, Tags={"By": "hand"})
@@ -288,7 +292,7 @@ def test_a_domain_moves_to_another_stack_which_owns_it_from_then_on(
         described(api, name)
 
 
-def test_the_pre_signed_url_is_in_no_line_of_the_log(stack: Stack, other_stack: Stack, name: str) -> None:
+def test_the_pre_signed_url_is_not_in_the_log(stack: Stack, other_stack: Stack, name: str) -> None:
     stack.deploy({"DomainName": name, "DefaultExpirationDays": 366})
     other_stack.deploy({"DomainName": name, "DefaultExpirationDays": 5000})
 

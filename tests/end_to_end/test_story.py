@@ -1,4 +1,4 @@
-"""Each chapter of the story that the demo and the acceptance run play keeps its promises on the local engine."""
+"""Each chapter of the demo and of the acceptance run keeps its promises on the local engine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from local import chapters, habits
+from local import api_behaviour, chapters
 from local.engine import Engine
 from local.page import Page
 from local.story import Names, Step, Story, step
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.end_to_end
         pytest.param(chapters.PROTECTION, id="protection"),
     ],
 )
-def test_a_chapter_keeps_its_promises_and_leaves_nothing_behind(engine: Engine, steps: tuple[Step, ...]) -> None:
+def test_each_chapter_keeps_its_promises_and_removes_everything(engine: Engine, steps: tuple[Step, ...]) -> None:
     name = f"amazon-connect-{uuid4().hex[:8]}"
     names = Names(f"story-{name}", name, f"{name}-renamed", f"{name}-by-hand")
     story = Story(engine, Page(io.StringIO()), names)
@@ -40,7 +40,7 @@ def test_a_chapter_keeps_its_promises_and_leaves_nothing_behind(engine: Engine, 
     assert story.existing(names.domain, names.renamed, names.made_by_hand) == set()
 
 
-def test_a_customers_key_can_be_named_and_taken_away(engine: Engine) -> None:
+def test_a_customers_key_can_be_set_and_removed(engine: Engine) -> None:
     kms, role = engine.client("kms"), engine.outputs(engine.provider_stack)["RoleArn"]
     statement = {"Effect": "Allow", "Resource": "*"}
     policy = [
@@ -52,13 +52,13 @@ def test_a_customers_key_can_be_named_and_taken_away(engine: Engine) -> None:
     names = Names(name, name, f"{name}-renamed", f"{name}-by-hand")
     story = Story(replace(engine, key=key), Page(io.StringIO()), names)
 
-    story.play(habits.KEYS)
+    story.play(api_behaviour.CUSTOMER_KEY)
 
     assert [promise for promise in story.outcomes[0].promises if not promise.kept] == []
     assert story.outcomes[0].notes[0].seen == key
 
 
-def test_a_profile_that_stats_do_not_count_in_time_is_made_up_for_by_an_object_type(
+def test_if_stats_do_not_count_a_profile_in_time_an_object_type_is_added(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = f"amazon-connect-{uuid4().hex[:8]}"

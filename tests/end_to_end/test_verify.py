@@ -1,4 +1,4 @@
-"""The acceptance run with the local engine in the place of an AWS account: the same steps, only pointed elsewhere."""
+"""The acceptance run, with endpoint URLs that lead to the local engine instead of an AWS account."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(300)]
 
 @pytest.fixture
 def account(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """The engine, as boto3 finds an AWS account."""
+    """The engine, found by boto3 like an AWS account."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", engine.endpoint_url)
     monkeypatch.setenv("AWS_ENDPOINT_URL_CUSTOMER_PROFILES", engine.stand_in_url)
     return replace(Account.find(None, "verify-test-provider", tmp_path), poll_seconds=0.1, stack_seconds=90)
@@ -34,7 +34,7 @@ def account(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def nothing_left(engine: Engine) -> Iterator[None]:
-    """After the test there are the same stacks and domains as before."""
+    """Check that the same stacks and domains exist after the test as before."""
 
     def existing() -> tuple[set[str], set[str]]:
         stacks = engine.cloudformation.describe_stacks()["Stacks"]
@@ -51,12 +51,12 @@ def verification(account: Account, chapters: list[Chapter]) -> Verification:
     return Verification(account, chapters, page, Story(account, page, chapters[0].names))
 
 
-def test_the_account_is_what_boto3_finds(account: Account) -> None:
+def test_the_account_is_the_one_that_boto3_finds(account: Account) -> None:
     assert (account.account, account.region) == (ACCOUNT, REGION)
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_the_whole_run_keeps_its_promises_and_its_report_tells_no_account_id(account: Account, tmp_path: Path) -> None:
+def test_the_whole_run_keeps_its_promises_and_its_report_has_no_account_id(account: Account, tmp_path: Path) -> None:
     run = verification(account, plan("test", with_key=False))
 
     code = carry_out(run, tmp_path / "report.md")
@@ -71,8 +71,8 @@ def test_the_whole_run_keeps_its_promises_and_its_report_tells_no_account_id(acc
     assert "not tried |" not in report
 
 
-def test_every_guess_that_a_step_notes_something_about_is_one_of_the_stand_ins() -> None:
-    named = re.findall(r'^[A-Z_]+ = "(.+)"$', Path("local/habits.py").read_text(), re.MULTILINE)
+def test_every_guess_named_in_a_step_is_documented_in_the_stand_in() -> None:
+    named = re.findall(r'^[A-Z_]+ = "(.+)"$', Path("local/api_behaviour.py").read_text(), re.MULTILINE)
 
     assert len(named) > 5
     assert [name for name in named if sum(name in guess for guess in guesses()) != 1] == []
@@ -107,7 +107,7 @@ def test_after_ctrl_c_everything_is_removed_and_reported(account: Account, tmp_p
 
 
 @pytest.mark.usefixtures("nothing_left", "without_provider")
-def test_a_step_that_fails_ends_its_chapter_only(account: Account, tmp_path: Path) -> None:
+def test_a_failed_step_ends_only_its_own_chapter(account: Account, tmp_path: Path) -> None:
     first, second, *_ = plan("test", with_key=False)
     run = verification(account, [replace(first, steps=[fails, later]), replace(second, steps=[later])])
 
@@ -132,14 +132,14 @@ def test_what_could_not_be_removed_is_listed(account: Account, tmp_path: Path, m
 
 @pytest.fixture
 def without_provider(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run's steps do without a provider, which takes most of the time."""
+    """Skip the deployment of the provider, which takes most of the time."""
     monkeypatch.setattr(Account, "build_provider", lambda _: None)
     monkeypatch.setattr(Account, "deploy_provider", lambda _: "")
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_ctrl_c_in_the_middle_of_a_stack_removes_everything(account: Account, engine: Engine, tmp_path: Path) -> None:
-    """As a person runs it: the signal arrives in another process, while CloudFormation is at work."""
+def test_ctrl_c_during_a_stack_operation_removes_everything(account: Account, engine: Engine, tmp_path: Path) -> None:
+    """The run is another process, and gets the signal during a stack operation."""
     command = [sys.executable, "-m", "local.verify", "--yes", "--report", str(tmp_path / "report.md")]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -155,7 +155,7 @@ def test_ctrl_c_in_the_middle_of_a_stack_removes_everything(account: Account, en
 
 
 @pytest.mark.parametrize("answer", ["no", "", EOFError, KeyboardInterrupt])
-def test_without_consent_nothing_is_made(
+def test_without_consent_nothing_is_created(
     account: Account,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -174,7 +174,7 @@ def test_without_consent_nothing_is_made(
     assert all(text in said for text in (account.account, account.region, "Cost:", "verify-"))
 
 
-def test_the_names_of_two_runs_have_nothing_in_common() -> None:
+def test_two_runs_use_different_names() -> None:
     first, second = ({chapter.names for chapter in plan(run_id, with_key=True)} for run_id in ("1a", "2b"))
 
     assert not first & second

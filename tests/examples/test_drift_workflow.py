@@ -1,4 +1,4 @@
-"""The nightly workflow for drift: it runs the command that there is, with no more rights than it needs."""
+"""The nightly drift workflow: it runs the existing command, with only the permissions that it needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TEXT = (PROJECT / "examples/github-actions/drift.yml").read_text()
 WORKFLOW: dict[str, Any] = yaml.safe_load(TEXT)
 
 
-def test_it_runs_the_command_with_options_that_the_command_has() -> None:
+def test_it_runs_the_command_with_existing_options() -> None:
     last = WORKFLOW["jobs"]["drift"]["steps"][-1]["run"]
     program, _, module, *arguments = shlex.split(last)
 
@@ -23,7 +23,7 @@ def test_it_runs_the_command_with_options_that_the_command_has() -> None:
     assert command_line().parse_args(arguments).all
 
 
-def test_it_uses_the_actions_of_this_projects_own_workflows_pinned_to_a_commit() -> None:
+def test_it_uses_the_same_pinned_actions_as_this_projects_workflows() -> None:
     used = re.findall(r"uses: (.*)", TEXT)
 
     own = (PROJECT / ".github/workflows/ci.yml").read_text()
@@ -31,5 +31,5 @@ def test_it_uses_the_actions_of_this_projects_own_workflows_pinned_to_a_commit()
     assert all(f"uses: {action}" in own for action in used)
 
 
-def test_it_may_read_the_sources_and_get_a_token() -> None:
+def test_it_may_only_read_the_sources_and_get_a_token() -> None:
     assert WORKFLOW["permissions"] == {"contents": "read", "id-token": "write"}

@@ -1,4 +1,4 @@
-"""Every example is deployed on the local engine as it stands in examples/, and does what it says."""
+"""Every example in examples/ is deployed unchanged on the local engine, and does what its comments say."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def aws(engine: Engine, service: str) -> Any:
     return engine.client(service)
 
 
-def test_minimal_makes_a_domain(engine: Engine, stack: Stack) -> None:
+def test_minimal_creates_a_domain(engine: Engine, stack: Stack) -> None:
     stack.deploy(source("minimal.yaml"))
 
     assert stack.outputs()["DomainName"] == "amazon-connect-shop"
@@ -101,7 +101,7 @@ def test_identity_resolution_is_set_up_with_the_key_the_queue_and_the_bucket(eng
     assert buckets == [stack.outputs()["Exports"]] * 2
 
 
-def test_identity_resolution_lets_customer_profiles_in_for_its_own_domain_only(engine: Engine, stack: Stack) -> None:
+def test_identity_resolution_allows_customer_profiles_only_for_its_own_domain(engine: Engine, stack: Stack) -> None:
     stack.deploy(source("identity-resolution.yaml"))
 
     outputs, policies = stack.outputs(), EnginePolicies(engine.endpoint_url)
@@ -138,7 +138,7 @@ def test_identity_resolution_keeps_queue_and_bucket_encrypted_and_the_bucket_pri
     assert queue["Attributes"]["SqsManagedSseEnabled"] == "true"
 
 
-def test_identity_resolution_and_all_that_it_needs_stay_when_the_stack_goes(engine: Engine, stack: Stack) -> None:
+def test_identity_resolution_and_its_resources_stay_after_the_stack_is_deleted(engine: Engine, stack: Stack) -> None:
     stack.deploy(source("identity-resolution.yaml"))
     outputs, key = stack.outputs(), stack.physical_id("Key")
 
@@ -163,9 +163,7 @@ def test_a_protected_domain_with_data_stays_until_it_is_deleted_by_hand(engine: 
     stack.delete()
 
 
-def test_a_protected_domain_with_data_goes_with_its_stack_once_the_template_says_so(
-    engine: Engine, stack: Stack
-) -> None:
+def test_a_protected_domain_with_data_is_deleted_once_the_template_allows_it(engine: Engine, stack: Stack) -> None:
     stack.deploy(protected(source("minimal.yaml"), "true"))
     engine.customer_profiles.create_profile(DomainName="amazon-connect-shop", FirstName="Ada")
 
@@ -175,7 +173,7 @@ def test_a_protected_domain_with_data_goes_with_its_stack_once_the_template_says
     assert domain_names(engine) == set()
 
 
-def test_adopt_takes_over_a_domain_and_leaves_it_when_the_stack_goes(engine: Engine, stack: Stack) -> None:
+def test_adopt_takes_over_a_domain_and_keeps_it_after_the_stack_is_deleted(engine: Engine, stack: Stack) -> None:
     client, name = engine.customer_profiles, "amazon-connect-my-instance"
     client.create_domain(DomainName=name, DefaultExpirationDays=90, Tags={"MadeBy": "website"})
     client.create_profile(DomainName=name, FirstName="Ada")
@@ -194,7 +192,7 @@ def test_adopt_takes_over_a_domain_and_leaves_it_when_the_stack_goes(engine: Eng
     assert client.get_domain(DomainName=name)["Stats"]["ProfileCount"] == 1
 
 
-def test_outputs_reach_the_resources_that_use_them(engine: Engine, stack: Stack) -> None:
+def test_other_resources_get_the_outputs(engine: Engine, stack: Stack) -> None:
     stack.deploy(without_native_types(source("outputs.yaml")))
 
     outputs = stack.outputs()
@@ -208,7 +206,7 @@ def test_outputs_reach_the_resources_that_use_them(engine: Engine, stack: Stack)
     assert outputs["Usage"] == "0 profiles and 0 objects in 0 bytes"
 
 
-def test_many_domains_follow_the_list_and_keep_the_data_of_who_leaves_it(engine: Engine, stack: Stack) -> None:
+def test_many_domains_match_the_list_and_keep_the_data_of_removed_entries(engine: Engine, stack: Stack) -> None:
     template = source("many-domains.yaml")
 
     stack.deploy(template)
@@ -225,7 +223,7 @@ def test_many_domains_follow_the_list_and_keep_the_data_of_who_leaves_it(engine:
     assert "DomainArncoastal" not in stack.outputs()
 
 
-def test_terraforms_stack_makes_the_domain_that_its_parameter_names(engine: Engine, stack: Stack) -> None:
+def test_terraforms_stack_creates_the_domain_named_by_its_parameter(engine: Engine, stack: Stack) -> None:
     stack.deploy(source("terraform/domain.yaml"), {"DomainName": "amazon-connect-web-shop"})
 
     assert stack.outputs()["DomainName"] == "amazon-connect-web-shop"
@@ -234,7 +232,7 @@ def test_terraforms_stack_makes_the_domain_that_its_parameter_names(engine: Engi
 
 @pytest.mark.skipif(not shutil.which("node"), reason="the CDK needs node on the PATH")
 @pytest.mark.skipif(not (ENVIRONMENTS / "cdk/.complete").exists(), reason="make .venv/cdk/.complete was not run")
-def test_the_cdk_app_is_synthesised_and_its_stack_makes_the_domain(
+def test_the_cdk_app_is_synthesised_and_its_stack_creates_the_domain(
     engine: Engine, stack: Stack, tmp_path: Path
 ) -> None:
     subprocess.run(
@@ -252,7 +250,7 @@ def test_the_cdk_app_is_synthesised_and_its_stack_makes_the_domain(
     assert engine.customer_profiles.get_domain(DomainName="amazon-connect-web-shop")["Matching"]["Enabled"]
 
 
-def test_no_example_is_left_untried() -> None:
+def test_every_example_is_tested() -> None:
     tried = Path(__file__).read_text()
     found = {path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*") if path.suffix in (".yaml", ".py")}
     assert [name for name in found if f'"{name}"' not in tried] == []

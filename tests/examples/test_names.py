@@ -1,4 +1,4 @@
-"""A copied example makes a domain that a Connect instance may use.
+"""The examples create domains that a Connect instance may use.
 
 The policy of the instances' service-linked role, AmazonConnectServiceLinkedRolePolicy, allows only domains whose names
 begin with `amazon-connect-`, and a domain's name can't be changed.
@@ -23,7 +23,7 @@ EVENTS = [path for path in sorted((PROJECT / "events").glob("*.json")) if path.n
 
 
 def names_in(template: object, defaults: dict[str, str]) -> Iterator[str]:
-    """Every DomainName in the template: as it stands, in a !Sub, or as the default of the parameter it refers to.
+    """Every DomainName in the template: literal, in a !Sub, or as the default of the parameter that it refers to.
 
     A reference to a resource has the name of a domain that is in the template too.
     """

@@ -1,4 +1,4 @@
-"""The function with the stand-in behind it and a mailbox before it, in this process."""
+"""The function in this process, with the stand-in as the API and the mailbox as the server for the answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from local.registration import register
 from tests.handler.faults import ENVIRONMENT, Clock, Wire, client, give_up_soon
 
 with pytest.MonkeyPatch.context() as _environment:
-    # The function's module makes its client when it is imported. The machine's own AWS configuration stays out.
+    # The function's module creates its client at import. It must not see the machine's own AWS configuration.
     for _name in [name for name in os.environ if name.startswith("AWS_")]:
         _environment.delenv(_name)
     for _name, _value in ENVIRONMENT.items():
@@ -43,7 +43,7 @@ def mailbox(mailbox_server: Mailbox) -> Mailbox:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The time of everything that pauses: retries, the looks for a late domain, the answer."""
+    """The simulated clock, which replaces the time in the handler and in botocore's retries."""
     clock = Clock()
     clock.stop_time(monkeypatch)
     return clock
@@ -51,7 +51,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def few_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For a function that gives up after a few attempts."""
+    """Make the function give up a call after a few attempts."""
     give_up_soon(monkeypatch)
 
 

@@ -1,6 +1,6 @@
-"""Hypothesis strategies from botocore's shapes: values that the API takes, as CloudFormation hands them over, mistakes.
+"""Hypothesis strategies from botocore's shapes: valid values, the same as CloudFormation sends them, and mistakes.
 
-Nothing here knows a property by name, but for what the API states in words only (handler.properties has those facts).
+No property is named here. Rules that only the API's documentation states are taken from handler.properties.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 _MISSING = object()
 _DEEPEST = 6  # shapes of other operations than CreateDomain contain themselves
 
-# Half a surrogate pair, an integer that no float holds, a text longer than any property.
+# An unpaired surrogate, an integer too large for a float, a text longer than any property, and others.
 _ODD_SCALARS = ("\ud800", 10**400, -(10**400), "x" * 100_000, "{}", "%s", "nan", "true", "12")
 
 json_values: st.SearchStrategy[Any] = st.recursive(
@@ -48,7 +48,7 @@ def create_domain_shape() -> StructureShape:
 
 
 def api_values(shape: Shape, depth: int = 0) -> st.SearchStrategy[Any]:
-    """Values of the API's own types that the shape allows."""
+    """Valid values of the shape, in the API's own types."""
     if isinstance(shape, StructureShape):
         return _structures(shape, depth)
     if isinstance(shape, ListShape):
@@ -68,7 +68,7 @@ def api_values(shape: Shape, depth: int = 0) -> st.SearchStrategy[Any]:
 
 @functools.cache
 def domains(tag_limit: int = 3) -> st.SearchStrategy[dict[str, Any]]:
-    """Requests that CreateDomain takes."""
+    """Valid requests of CreateDomain."""
     shape = create_domain_shape()
     tags = shape.members["Tags"]
     assert isinstance(tags, MapShape)
@@ -83,7 +83,7 @@ def domains(tag_limit: int = 3) -> st.SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def as_cloudformation_writes(draw: Draw, value: Any) -> Any:
-    """The value with its scalars as strings, in one of the ways in which a template may have them."""
+    """The value with its scalars as strings, in one of the valid notations."""
     if isinstance(value, dict):
         return {name: draw(as_cloudformation_writes(item)) for name, item in value.items()}
     if isinstance(value, list):
@@ -107,7 +107,7 @@ def as_native_tags(tags: dict[str, str]) -> list[dict[str, str]]:
 
 @dataclass(frozen=True)
 class Mistake:
-    """Properties with one mistake in them, and where it is."""
+    """Properties with one mistake, and its path."""
 
     properties: dict[str, Any]
     path: Path
@@ -115,7 +115,7 @@ class Mistake:
 
 @st.composite
 def mistakes(draw: Draw) -> Mistake:
-    """Properties that CreateDomain takes, but for one mistake at a known path."""
+    """Valid properties, except for one mistake at a known path."""
     request = draw(domains())
     shape = create_domain_shape()
     properties = draw(as_cloudformation_writes(request))
@@ -146,14 +146,14 @@ def _structures(shape: StructureShape, depth: int) -> st.SearchStrategy[dict[str
     needs = [(name, value, needed) for (name, value), needed in NEEDS.items() if needed in optional]
 
     @st.composite
-    def with_what_words_ask_for(draw: Draw) -> dict[str, Any]:
+    def with_documented_requirements(draw: Draw) -> dict[str, Any]:
         members: dict[str, Any] = draw(st.fixed_dictionaries(required, optional=optional))
         for name, value, needed in needs:
             if members.get(name) == value and needed not in members:
                 members[needed] = draw(optional[needed])
         return members
 
-    return with_what_words_ask_for()
+    return with_documented_requirements()
 
 
 def _sizes(shape: Shape, depth: int) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def _get(value: Any, path: Path) -> Any:
 
 
 def _parts(shape: Shape, value: Any, path: Path = ()) -> Iterator[tuple[Path, Shape]]:
-    """Where each value within a value is, and its shape."""
+    """The path and the shape of each value inside a value."""
     yield path, shape
     if isinstance(shape, StructureShape):
         for name, item in value.items():
@@ -202,7 +202,7 @@ def _parts(shape: Shape, value: Any, path: Path = ()) -> Iterator[tuple[Path, Sh
 
 
 def _wrong_values(shape: Shape, value: Any) -> st.SearchStrategy[Any]:
-    """What the shape doesn't allow in the place of this value."""
+    """Values that the shape does not allow instead of this value."""
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
     wrong: list[Any] = [None]
     if isinstance(shape, StructureShape):
@@ -228,12 +228,12 @@ def _wrong_values(shape: Shape, value: Any) -> st.SearchStrategy[Any]:
 
 
 def _wrong_members(shape: StructureShape, value: Any, *, is_top: bool) -> st.SearchStrategy[tuple[str, Any]]:
-    """A member that shouldn't be there, or one that should and isn't."""
+    """An unknown member, or a required one that is missing."""
     known = {*shape.members, *(OWN_PROPERTIES if is_top else ()), *(IGNORED if is_top else ())}
     near = [form for name in shape.members for form in (name.lower(), name + "s", name[:-1])]
     unknown = (st.sampled_from([*near, "Fn::Transform", ""]) | st.text()).filter(lambda name: name not in known)
-    needed_by_words = [needed for (name, asking), needed in NEEDS.items() if value.get(name) == asking]
-    missing = [*shape.required_members, *needed_by_words]
+    needed_by_documentation = [needed for (name, asking), needed in NEEDS.items() if value.get(name) == asking]
+    missing = [*shape.required_members, *needed_by_documentation]
     absent = [st.tuples(st.sampled_from(missing), st.just(_MISSING))] if missing else []
     return st.one_of(st.tuples(unknown, json_values), *absent)
 

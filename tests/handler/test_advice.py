@@ -1,4 +1,4 @@
-"""Advice: what the API takes, but probably not what was meant. It never keeps an event from going on."""
+"""Advice: what the API accepts but the user probably did not mean. Advice never stops an event."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ADVICE: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", ADVICE)
-def test_what_was_probably_not_meant_is_taken_and_advised_on(case: str) -> None:
+def test_probable_mistakes_are_accepted_with_advice(case: str) -> None:
     changes, line = ADVICE[case]
     assert [str(each) for each in advice.find(translate({**LEAST, **changes}, SHAPE))] == [line]
 
@@ -67,7 +67,7 @@ def test_what_was_probably_not_meant_is_taken_and_advised_on(case: str) -> None:
         {"Tags": {"Key": "a", "Value": "b", "Other": "c"}},
     ],
 )
-def test_on_anything_else_there_is_none(changes: dict[str, Any]) -> None:
+def test_anything_else_gets_no_advice(changes: dict[str, Any]) -> None:
     assert advice.find(translate({**LEAST, **changes}, SHAPE)) == []
 
 
@@ -79,6 +79,6 @@ def test_a_name_with_the_prefix_alone_decides_whether_connect_can_use_it() -> No
 
 @given(st.one_of(json_values, domains().flatmap(as_cloudformation_writes)))
 @settings(deadline=None)
-def test_whatever_the_properties_are_advice_is_found_without_an_error(properties: Any) -> None:
+def test_looking_for_advice_never_raises_an_error(properties: Any) -> None:
     for each in advice.find(translate_leniently(properties, SHAPE)):
         assert "\n" not in str(each)

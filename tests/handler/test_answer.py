@@ -1,4 +1,4 @@
-"""The answer: it has a form that CloudFormation takes, is sent until it is taken, and its URL stays secret."""
+"""The answer: CloudFormation accepts its form, it is sent until it is accepted, and its URL is never logged."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.handler.faults import Clock, Wire
 
 LOG_STREAM = "2025/01/01/[$LATEST]0123456789abcdef"
 SECRET = "0dd5-the-signature"
-# Everything that Python holds as text, half surrogate pairs included: json.loads makes them out of \ud800.
+# Any text in Python, including unpaired surrogates: json.loads creates them from \ud800.
 TEXTS = st.text(st.characters(exclude_categories=()))
 
 
@@ -54,7 +54,7 @@ def send(url: str, clock: Clock, seconds: float = 300.0, module: ModuleType = an
 
 
 def refused() -> str:
-    """The URL of a port at which nobody listens."""
+    """The URL of a port on which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"http://127.0.0.1:{server.getsockname()[1]}/answers?X-Amz-Signature={SECRET}"
 
@@ -64,11 +64,11 @@ class TestForm:
     def test_a_reason_of_any_characters_has_at_most_4096_bytes(self, character: str) -> None:
         sent = encoded(fitted(an_answer(character * 9000), LOG_STREAM))
 
-        assert MOST_BYTES - 16 <= len(sent) <= MOST_BYTES, "too long, or more was cut off than had to be"
+        assert MOST_BYTES - 16 <= len(sent) <= MOST_BYTES, "the reason is too long, or too much was cut off"
         assert json.loads(sent)["Reason"].startswith(character * 100)
 
     @pytest.mark.parametrize("character", ["é", "語", "😀"])
-    def test_the_limit_is_one_of_bytes_and_not_of_characters(self, character: str) -> None:
+    def test_the_limit_counts_bytes_and_not_characters(self, character: str) -> None:
         room = (MOST_BYTES - len(encoded(an_answer("a"))) + 1) // len(character.encode())
         fits, too_long = an_answer(character * room), an_answer(character * (room + 1))
 
@@ -82,7 +82,7 @@ class TestForm:
         assert fitted(longest, LOG_STREAM) == longest
         assert len(encoded(longest)) == MOST_BYTES
 
-    def test_a_reason_too_long_keeps_its_beginning_and_ends_by_naming_the_log_stream(self) -> None:
+    def test_a_reason_that_is_too_long_keeps_its_beginning_and_names_the_log_stream(self) -> None:
         problems = "\n".join(f"Tags[{number}].Key: is missing; it is required" for number in range(200))
 
         reason = fitted(an_answer(problems), LOG_STREAM)["Reason"]
@@ -92,7 +92,7 @@ class TestForm:
         assert problems.startswith(kept)
         assert LOG_STREAM in ending
 
-    def test_long_data_leaves_the_short_reason_and_the_other_values(self) -> None:
+    def test_long_data_does_not_change_the_short_reason_and_the_other_values(self) -> None:
         short = fitted(an_answer("short", Long="x" * 5000, DomainName="customers", Count=3), LOG_STREAM)
 
         assert len(encoded(short)) <= MOST_BYTES
@@ -127,7 +127,7 @@ class TestForm:
 
 
 class TestDelivery:
-    def test_it_is_a_put_with_an_empty_content_type_and_the_exact_length_in_bytes(
+    def test_it_is_a_put_with_an_empty_content_type_and_the_exact_content_length(
         self, mailbox: Mailbox, clock: Clock
     ) -> None:
         answer = an_answer("schön \ud800 😀")
@@ -141,7 +141,7 @@ class TestDelivery:
         assert put.answer == answer
 
     @pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503, 0], ids=lambda s: s or "a broken connection")
-    def test_what_is_not_taken_is_sent_again_with_growing_pauses(
+    def test_a_refused_answer_is_sent_again_with_growing_pauses(
         self, status: int, mailbox: Mailbox, clock: Clock
     ) -> None:
         mailbox.first += [status] * 4
@@ -150,7 +150,7 @@ class TestDelivery:
 
         assert [put.status for put in mailbox.puts] == [status] * 4 + [200]
         assert len({put.body for put in mailbox.puts}) == 1
-        assert clock.pauses == sorted(set(clock.pauses)), "the pauses don't grow"
+        assert clock.pauses == sorted(set(clock.pauses)), "the pauses do not grow"
         assert len(clock.pauses) == 4
 
     def test_a_refused_connection_is_retried_until_it_is_accepted(self, clock: Clock) -> None:
@@ -184,7 +184,7 @@ class TestDelivery:
         assert seconds - taken < 11, "there was time for another attempt"
 
     def test_a_put_that_hangs_leaves_time_for_another(self) -> None:
-        """As a kept connection does that a firewall has dropped without telling either end."""
+        """Such as on a connection that a firewall dropped without closing it."""
         with socket.create_server(("127.0.0.1", 0)) as server:
             server.settimeout(60)
             seconds_gone = [0.0]
@@ -194,7 +194,7 @@ class TestDelivery:
             def serve() -> None:
                 with server.accept()[0]:
                     accepted.append(time.monotonic())
-                    seconds_gone[0] = -54.0  # how quick the rest is doesn't matter
+                    seconds_gone[0] = -54.0  # the rest may take any time
                     with server.accept()[0] as second:
                         accepted.append(time.monotonic())
                         second.recv(65536)
@@ -224,7 +224,7 @@ class TestDelivery:
             send(url, clock, seconds=20.0)
 
     @pytest.mark.parametrize("name", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
-    def test_https_with_the_certificates_of_the_environment(
+    def test_https_uses_the_certificates_of_the_environment(
         self, name: str, certificates: Certificates, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(name, str(certificates.bundle))
@@ -245,7 +245,9 @@ class TestDelivery:
 
         assert len(mailbox.taken()) == 1
 
-    def test_a_server_that_is_not_to_be_trusted_gets_no_answer(self, certificates: Certificates, clock: Clock) -> None:
+    def test_a_server_with_an_untrusted_certificate_gets_no_answer(
+        self, certificates: Certificates, clock: Clock
+    ) -> None:
         with late_server(certificates) as (url, listen, taken):
             listen()
             with pytest.raises(AnswerNotTakenError, match="SSLError"):
@@ -255,7 +257,7 @@ class TestDelivery:
 
 
 class TestProxy:
-    """The answer goes out the way that the API's calls go: botocore heeds these environment variables, too."""
+    """The answer uses the same proxy as the API's calls: botocore reads these environment variables, too."""
 
     @pytest.fixture
     def proxy(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackProxy]:
@@ -288,7 +290,7 @@ class TestProxy:
         assert proxy.requests == [f"PUT {url}"]
 
     @pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
-    def test_no_proxy_is_heeded(
+    def test_the_variable_no_proxy_is_respected(
         self, name: str, proxy: LoopbackProxy, mailbox: Mailbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(name, "example.com,127.0.0.1")
@@ -315,7 +317,7 @@ NO_URLS: list[Any] = ["...", "https://", "http://", "https:///path", "ftp://exam
 PLACEHOLDER = "http://pre-signed-S3-url-for-response"  # in Lambda's own test event and in AWS's documentation
 
 
-class TestAResponseUrlThatCannotBeOne:
+class TestAnInvalidResponseUrl:
     @pytest.mark.parametrize("url", [*NO_URLS, PLACEHOLDER, "http://[not-an-address/?X-Amz-Signature=1"])
     def test_is_given_up_at_once(self, url: Any, clock: Clock) -> None:
         with pytest.raises(AnswerNotTakenError, match="ResponseURL"):
@@ -323,7 +325,7 @@ class TestAResponseUrlThatCannotBeOne:
 
         assert clock.pauses == []
 
-    def test_leaves_the_reason_in_the_error(self, clock: Clock) -> None:
+    def test_the_error_contains_the_reason(self, clock: Clock) -> None:
         with pytest.raises(AnswerNotTakenError, match="DomainName: is missing"):
             deliver("...", an_answer("DomainName: is missing"), Deadline(300, clock.monotonic))
 
@@ -336,15 +338,15 @@ class TestAResponseUrlThatCannotBeOne:
             "https://[::1]:443/answers",
         ],
     )
-    def test_does_not_include_those_of_cloudformation_and_of_local_engines(self, url: str) -> None:
+    def test_does_not_include_the_urls_of_cloudformation_and_local_engines(self, url: str) -> None:
         assert is_response_url(url)
 
 
 class TestSecrecy:
-    """The URL is pre-signed: whoever reads it can answer in the function's place."""
+    """The URL is pre-signed: anyone who can read it can answer instead of the function."""
 
     @pytest.mark.parametrize("statuses", [[], [400, 403, 500, 0]], ids=["taken", "refused first"])
-    def test_the_url_is_in_no_log_of_any_library_at_any_level(
+    def test_no_library_logs_the_url_at_any_level(
         self,
         statuses: list[int],
         mailbox: Mailbox,

@@ -1,6 +1,6 @@
-"""The function from event to answer, against the stand-in: the budget of API calls, the outputs, and stories.
+"""The function from event to answer, against the stand-in: the number of API calls, the outputs, difficult sequences.
 
-The stories are those in which a domain could be destroyed or left behind; the state machine found most of them.
+In these sequences a wrong function would delete a domain or leave one. The state machine found most of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RULES = {"Enabled": True, "MatchingRules": [{"Rule": ["Attributes.customerId"]}]
 
 
 class Lambda:
-    """Sends events to the function, each judged as it goes."""
+    """Invokes the function as Lambda does, and checks each API call (promises.py)."""
 
     def __init__(self, function: Function, wire: Wire, mailbox: Mailbox) -> None:
         self._function, self._wire, self._mailbox = function, wire, mailbox
@@ -48,7 +48,7 @@ class Lambda:
         return self._function.invoke(sent)
 
     def send(self, sent: dict[str, Any]) -> dict[str, Any] | None:
-        """Deliver an event as Lambda does, which runs one that raised twice more."""
+        """Deliver an event. Lambda retries it twice if the invocation raised an exception."""
         for _ in range(3):
             delivery = self.deliver(sent)
             if delivery.error is None:
@@ -67,10 +67,10 @@ def stack(aws: Lambda) -> Stack:
     return Stack(STACK, aws.send)
 
 
-# The budget of API calls
+# The number of API calls
 
 
-def test_a_create_takes_one_call(stack: Stack, wire: Wire) -> None:
+def test_a_create_makes_one_call(stack: Stack, wire: Wire) -> None:
     stack.create("Domain", OLD | {"Tags": {"team": "red"}, "RuleBasedMatching": RULES})
     assert wire.attempts == ["CreateDomain"]
 
@@ -88,7 +88,9 @@ def test_a_create_takes_one_call(stack: Stack, wire: Wire) -> None:
         ),
     ],
 )
-def test_an_update_takes_a_look_and_what_differs(change: Any, calls: list[str], stack: Stack, wire: Wire) -> None:
+def test_an_update_reads_the_domain_and_sends_only_differences(
+    change: Any, calls: list[str], stack: Stack, wire: Wire
+) -> None:
     properties = OLD | {"Tags": {"team": "red"}}
     stack.create("Domain", properties)
     stack.update("Domain", properties | change)
@@ -103,13 +105,13 @@ def test_an_update_that_replaces_all_tags_never_has_more_of_them_than_the_api_al
     assert live_domains()["customers"].tags.items() >= after.items()
 
 
-def test_a_delete_takes_a_look_and_the_deletion(stack: Stack, wire: Wire) -> None:
+def test_a_delete_reads_the_domain_and_deletes_it(stack: Stack, wire: Wire) -> None:
     stack.create("Domain", OLD)
     stack.remove("Domain")
     assert wire.attempts == ["GetDomain", "DeleteDomain"]
 
 
-def test_wrong_properties_take_no_call_and_are_all_named(aws: Lambda, wire: Wire) -> None:
+def test_wrong_properties_make_no_call_and_are_all_named(aws: Lambda, wire: Wire) -> None:
     sent = event("Create", {"DomainNam": "customers", "DefaultExpirationDays": "many"})
     reason = aws.deliver(sent).answer["Reason"]
     assert [line.partition(":")[0] for line in reason.splitlines()] == [
@@ -123,7 +125,7 @@ def test_wrong_properties_take_no_call_and_are_all_named(aws: Lambda, wire: Wire
 # Outputs
 
 
-def test_the_outputs_are_the_same_names_on_create_and_on_update(stack: Stack, aws: Lambda) -> None:
+def test_create_and_update_have_outputs_of_the_same_names(stack: Stack, aws: Lambda) -> None:
     stack.create("Domain", OLD | {"RuleBasedMatching": RULES})
     made = aws.last["Data"]
     stack.update("Domain", OLD | {"RuleBasedMatching": RULES, "DefaultExpirationDays": 60})
@@ -147,19 +149,17 @@ def test_rule_based_matching_is_not_sent_again_while_the_api_refuses_it(stack: S
     assert dict(wire.carried_out[-1].arguments) == {"DefaultExpirationDays": 60}
 
 
-# Stories
+# Difficult sequences of events
 
 
-def test_a_create_delivered_twice_makes_one_domain_and_succeeds_twice(aws: Lambda) -> None:
+def test_a_create_delivered_twice_creates_one_domain_and_succeeds_twice(aws: Lambda) -> None:
     sent = event("Create", OLD)
     answers = [aws.deliver(sent).answer for _ in range(2)]
     assert [answer["Status"] for answer in answers] == ["SUCCESS", "SUCCESS"]
     assert live_domains()["customers"].tags[REQUEST_ID] == sent["RequestId"]
 
 
-def test_a_create_whose_connection_broke_after_the_act_finds_its_own_work(
-    aws: Lambda, stack: Stack, wire: Wire
-) -> None:
+def test_a_create_whose_response_was_lost_finds_its_own_domain(aws: Lambda, stack: Stack, wire: Wire) -> None:
     closed = next(f for f in faults.faults_of_the_wire() if f.name == "connection closed" and f.acts is Acts.FIRST)
     aws.fault_plans = [faults.once(closed, 0)]
     assert stack.create("Domain", OLD)
@@ -167,7 +167,7 @@ def test_a_create_whose_connection_broke_after_the_act_finds_its_own_work(
 
 
 @pytest.mark.parametrize("acts", list(Acts))
-def test_a_create_that_hangs_past_the_deadline_leaves_nothing_behind(acts: Acts, aws: Lambda, stack: Stack) -> None:
+def test_a_create_that_hangs_past_the_deadline_leaves_no_domain(acts: Acts, aws: Lambda, stack: Stack) -> None:
     aws.fault_plans = [faults.once(_deadline(acts), 0)]
     assert not stack.create("Domain", OLD)
     assert live_domains() == {}
@@ -175,7 +175,7 @@ def test_a_create_that_hangs_past_the_deadline_leaves_nothing_behind(acts: Acts,
 
 
 @pytest.mark.parametrize("acts", list(Acts))
-def test_a_rename_that_hangs_past_the_deadline_leaves_nothing_behind(acts: Acts, aws: Lambda, stack: Stack) -> None:
+def test_a_rename_that_hangs_past_the_deadline_leaves_no_domain(acts: Acts, aws: Lambda, stack: Stack) -> None:
     stack.create("Domain", OLD)
     aws.fault_plans = [faults.once(_deadline(acts), 0)]
     assert not stack.update("Domain", RENAMED)
@@ -197,7 +197,7 @@ def test_a_rename_that_is_rolled_back_keeps_the_data(undo: str, stack: Stack) ->
     assert stack.resources["Domain"].physical_id == "customers"
 
 
-def test_a_retained_domain_that_comes_back_survives_a_rollback_with_its_data(stack: Stack, aws: Lambda) -> None:
+def test_a_retained_domain_that_is_used_again_survives_a_rollback_with_its_data(stack: Stack, aws: Lambda) -> None:
     stack.create("Domain", OLD)
     domain = live_domains()["customers"]
     domain.profile_count = 7
@@ -216,7 +216,7 @@ def test_an_adopted_domain_is_given_back_in_a_rollback(profiles: int, stack: Sta
     assert aws.last["Status"] == "SUCCESS"
 
 
-def test_a_rollback_clears_up_although_its_own_domain_is_lost_to_another(stack: Stack, aws: Lambda) -> None:
+def test_a_rollback_deletes_the_new_domain_although_another_stack_has_the_old_one(stack: Stack, aws: Lambda) -> None:
     stack.create("Domain", OLD)
     aws.fault_plans = [faults.once(faults.KILLED_AFTER, 0)] * 3
     live_domains()["customers"].tag({STACK_ID: stack_arn("elsewhere")})
@@ -225,7 +225,7 @@ def test_a_rollback_clears_up_although_its_own_domain_is_lost_to_another(stack: 
     assert "belongs to Domain of stack " + stack_arn("elsewhere") in aws.last["Reason"]
 
 
-def test_an_answer_that_cannot_be_read_gives_nobodys_domain_away(stack: Stack, aws: Lambda) -> None:
+def test_an_unreadable_answer_does_not_change_a_foreign_domain(stack: Stack, aws: Lambda) -> None:
     stack.create("Domain", OLD)
     live_domains()["customers"].tag({STACK_ID: stack_arn("elsewhere")})
     garbage = next(fault for fault in faults.faults_of_the_wire() if fault.name == "200 and HTML")
@@ -235,7 +235,7 @@ def test_an_answer_that_cannot_be_read_gives_nobodys_domain_away(stack: Stack, a
     assert live_domains()["customers"].configuration["DefaultExpirationDays"] == 30
 
 
-def test_a_resource_that_gets_another_logical_id_hands_its_domain_on(stack: Stack) -> None:
+def test_a_resource_under_a_new_logical_id_takes_over_its_domain(stack: Stack) -> None:
     stack.create("Before", OLD)
     domain = live_domains()["customers"]
     domain.profile_count = 7
@@ -245,7 +245,7 @@ def test_a_resource_that_gets_another_logical_id_hands_its_domain_on(stack: Stac
     assert domain.tags[LOGICAL_ID] == "After"
 
 
-def test_the_tags_that_a_refused_delete_asks_for_let_it_go_on(stack: Stack) -> None:
+def test_a_refused_delete_succeeds_after_the_tags_it_asks_for_are_set(stack: Stack) -> None:
     stack.create("Domain", OLD)
     live_domains()["customers"].tags.clear()
     stack.remove("Domain")
@@ -255,7 +255,7 @@ def test_the_tags_that_a_refused_delete_asks_for_let_it_go_on(stack: Stack) -> N
     assert live_domains() == {}
 
 
-def test_a_failed_creates_delete_leaves_a_later_creates_domain(stack: Stack, aws: Lambda) -> None:
+def test_the_delete_of_a_failed_create_keeps_the_domain_of_a_later_create(stack: Stack, aws: Lambda) -> None:
     first, second = event("Create", OLD), event("Create", OLD)
     aws.deliver(first)
     aws.deliver(second)
@@ -270,7 +270,7 @@ def _somebodys(tags: dict[str, str], profiles: int = 7) -> Domain:
     return domain
 
 
-# Two deliveries of one event, the second in an execution environment of its own, between two calls of the first
+# Duplicate deliveries: the second one runs in another execution environment, between two calls of the first one
 
 EVENTS_IN_TWO = {
     "Create": event("Create", OLD),
@@ -285,7 +285,7 @@ EVENTS_IN_TWO = {
 
 @pytest.mark.parametrize("at", [0, 1, 2, 3])
 @pytest.mark.parametrize("kind", EVENTS_IN_TWO)
-def test_two_overlapping_deliveries_both_succeed_and_leave_one_domain(
+def test_two_overlapping_deliveries_both_succeed_and_create_one_domain(
     kind: str, at: int, wire: Wire, clock: faults.Clock, mailbox: Mailbox
 ) -> None:
     sent = EVENTS_IN_TWO[kind]

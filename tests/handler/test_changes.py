@@ -1,4 +1,4 @@
-"""Changes: only what differs from the live domain is sent, what the template dropped is put back, the rest is left."""
+"""Changes: only differences from the live domain are sent, dropped properties are reset, everything else stays."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def find(desired: dict[str, Any], live: dict[str, Any], old: dict[str, Any] | No
 
 
 def update(desired: dict[str, Any], live: dict[str, Any], old: dict[str, Any] | None = None) -> Any:
-    """What has to be sent, in one UpdateDomain at most."""
+    """What is sent, in at most one UpdateDomain."""
     found = find(desired, live, old)
     assert (found.tag, found.untag, found.postponed) == ({}, (), ())
     (sent,) = found.updates or ({},)
@@ -115,7 +115,7 @@ DIFFERENCES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = 
 
 
 @pytest.mark.parametrize("case", DIFFERENCES)
-def test_what_differs_is_sent_and_nothing_else(case: str) -> None:
+def test_only_what_differs_is_sent(case: str) -> None:
     desired, live, sent = DIFFERENCES[case]
     assert update(desired, live) == sent
 
@@ -178,7 +178,7 @@ def test_rule_based_matching_is_not_sent_again_for_a_default_that_the_service_fi
     assert update(now, {"RuleBasedMatching": filled_in}, {"RuleBasedMatching": dropped}) == {}
     # The domain still has the value that the template dropped.
     assert update(now, {"RuleBasedMatching": dropped}, {"RuleBasedMatching": dropped}) == now
-    # Any other structure is sent: once too often does no harm.
+    # Any other structure is sent: to send it once too often is harmless.
     full, other = ({"Enabled": True, "JobSchedule": {**SCHEDULE, "Time": time}} for time in ("03:00", "00:00"))
     assert update({"Matching": ON}, {"Matching": other}, {"Matching": full}) == {"Matching": ON}
 
@@ -199,7 +199,7 @@ QUEUE_ARN = "arn:aws:sqs:eu-central-1:123456789012:dead-letters"
         ("DeadLetterQueueUrl", QUEUE_ARN, QUEUE),
     ],
 )
-def test_the_same_key_or_queue_in_another_form_is_no_difference(name: str, one: str, other: str) -> None:
+def test_the_same_key_or_queue_in_another_form_is_not_a_difference(name: str, one: str, other: str) -> None:
     assert update({name: one}, {name: other}) == {}
     assert update({name: other}, {name: one}) == {}
 
@@ -242,7 +242,7 @@ def shape_at(path: str) -> Any:
 
 
 @pytest.mark.parametrize("path", sorted(SETS))
-def test_a_list_that_means_a_set_differs_in_its_entries_and_not_in_their_order(path: str) -> None:
+def test_the_order_of_a_list_that_means_a_set_does_not_matter(path: str) -> None:
     assert shape_at(path).type_name == "list"
     assert shape_at(path).member.type_name == "string"
     desired = at_path(path, ["a", "b", "c"])
@@ -254,7 +254,7 @@ def test_a_list_that_means_a_set_differs_in_its_entries_and_not_in_their_order(p
 @pytest.mark.parametrize(
     "path", ["RuleBasedMatching.MatchingRules", "Matching.AutoMerging.Consolidation.MatchingAttributesList"]
 )
-def test_the_entries_of_any_other_list_are_compared_in_their_order(path: str) -> None:
+def test_the_order_of_any_other_list_matters(path: str) -> None:
     first, second = ({"Rule": ["a"]}, {"Rule": ["b"]}) if "Rules" in path else (["a"], ["b"])
     desired = at_path(path, [first, second])
     assert update(desired, desired) == {}
@@ -267,7 +267,7 @@ def test_two_rules_whose_attributes_are_in_another_order_are_the_same_two_rules(
     assert update(desired, live) == {}
 
 
-# A property that the service is at work on
+# A property whose rules the service is applying
 
 
 def rules(*attributes: str, status: str | None = None) -> dict[str, Any]:
@@ -275,7 +275,7 @@ def rules(*attributes: str, status: str | None = None) -> dict[str, Any]:
     return {"RuleBasedMatching": {"Enabled": True, "MatchingRules": [{"Rule": list(attributes)}], **report}}
 
 
-def test_rule_based_matching_that_the_template_did_not_change_is_postponed_while_the_service_is_at_work_on_it() -> None:
+def test_unchanged_rule_based_matching_is_postponed_while_the_service_applies_it() -> None:
     desired = {"DefaultExpirationDays": 60, **rules("a", "b")}
     live = {"DefaultExpirationDays": 30, **rules("changed by hand", status="IN_PROGRESS")}
     everything_else = Changes(updates=({"DefaultExpirationDays": 60},), postponed=("RuleBasedMatching",))
@@ -286,7 +286,7 @@ def test_rule_based_matching_that_the_template_did_not_change_is_postponed_while
 
 
 @pytest.mark.parametrize("status", [None, "PENDING", "ACTIVE"])
-def test_rule_based_matching_that_was_changed_by_hand_is_corrected_when_the_service_is_not_at_work_on_it(
+def test_rule_based_matching_changed_by_hand_is_corrected_unless_the_service_applies_it(
     status: str | None,
 ) -> None:
     found = find(rules("a"), rules("changed by hand", status=status))
@@ -298,7 +298,7 @@ def test_rule_based_matching_that_does_not_differ_is_neither_sent_nor_postponed(
 
 
 @pytest.mark.parametrize("status", [None, "PENDING", "IN_PROGRESS", "ACTIVE"])
-def test_rule_based_matching_that_the_template_changed_is_sent_apart_and_last(status: str | None) -> None:
+def test_rule_based_matching_that_the_template_changed_is_sent_separately_and_last(status: str | None) -> None:
     desired = {**rules("new"), "DefaultExpirationDays": 60, "Matching": ON}
     live = {"DefaultExpirationDays": 30, **rules("old", status=status)}
     found = find(desired, live, {"DefaultExpirationDays": 30, **rules("old")})
@@ -313,7 +313,7 @@ def test_rule_based_matching_that_the_template_dropped_or_added_counts_as_change
     assert find(rules("new"), rules("old", status=status), {}) == Changes(updates=(rules("new"),))
 
 
-def test_what_the_service_can_lock_has_a_status_that_says_so() -> None:
+def test_each_property_that_the_service_can_lock_has_a_status() -> None:
     reported: Any = faults.service_model().operation_model("GetDomain").output_shape
     for name, status in LOCKED_DURING.items():
         assert status in reported.members[name].members["Status"].metadata["enum"]
@@ -335,7 +335,7 @@ def test_tags_that_differ_are_set_and_dropped_ones_removed() -> None:
     assert found == Changes(tag={"b": "2", "c": "3"}, untag=("d", "e"))
 
 
-def test_tags_of_others_stay() -> None:
+def test_other_tags_stay() -> None:
     assert tags({}, {"by": "hand"}, {}) == Changes()
     assert tags({"a": "1"}, {"a": "1", "by": "hand"}, {"a": "1"}) == Changes()
 
@@ -344,7 +344,7 @@ OWN = tags_of((Claim("s", "l", "r"),))
 ON_LOAN = tags_of((Claim("s", "l", ADOPTED), Claim("lender", "l", "r")))
 
 
-def test_without_claims_the_ownership_tags_stay_as_they_are() -> None:
+def test_without_claims_the_ownership_tags_do_not_change() -> None:
     assert tags({}, ON_LOAN, ON_LOAN) == Changes()
     assert tags({}, {STACK_ID: "s"}, {}) == Changes()
 
@@ -354,19 +354,19 @@ def test_claims_are_set_together_with_the_other_tags() -> None:
     assert tags({"a": "1"}, {"a": "1", **ON_LOAN}, {}, ON_LOAN) == Changes()
 
 
-def test_claims_that_the_domain_has_beyond_those_that_it_is_to_have_are_removed() -> None:
+def test_claims_that_the_domain_should_no_longer_have_are_removed() -> None:
     behind = {key for key in ON_LOAN if key not in OWN}
     assert len(behind) == 3
     assert tags({}, {"by": "hand", **ON_LOAN}, {}, OWN) == Changes(tag={REQUEST_ID: "r"}, untag=tuple(sorted(behind)))
     assert tags({}, {"by": "hand", **OWN}, {}, {}) == Changes(untag=tuple(sorted((STACK_ID, LOGICAL_ID, REQUEST_ID))))
 
 
-def test_dropped_tags_are_removed_first_only_where_the_new_ones_would_be_too_many_beside_them() -> None:
+def test_dropped_tags_are_removed_first_only_if_there_would_be_too_many_tags() -> None:
     before, after = ({f"{name}-{index}": "x" for index in range(47)} for name in ("old", "new"))
     found = tags(after, {**before, **OWN}, before, OWN)
     assert found.tag == after
     assert found.untag_first + found.untag == tuple(sorted(before))
-    assert len(found.untag_first) == 47 + 47 + 3 - 50  # so that there are never more than 50
+    assert len(found.untag_first) == 47 + 47 + 3 - 50  # so that the domain never has more than 50
     # Two new tags: room for one of them, and room for both.
     few = dict.fromkeys(("a", "b"), "x")
     for size, too_many in ((46, 1), (45, 0)):
@@ -378,5 +378,5 @@ def test_dropped_tags_are_removed_first_only_where_the_new_ones_would_be_too_man
     assert (found.untag_first, len(found.untag)) == ((), 3)
 
 
-def test_a_domain_without_tags_gets_those_of_the_template() -> None:
+def test_a_domain_without_tags_gets_the_templates_tags() -> None:
     assert changes.find(Desired("c", tags={"a": "1"}), Desired("c"), {}, None, SHAPE) == Changes(tag={"a": "1"})

@@ -27,11 +27,11 @@ from tests.handler.faults import REGION, Clock
 
 PROPERTIES = {"DomainName": "customers", "DefaultExpirationDays": 30}
 SOON = 0.05  # seconds
-HANGS = 60  # seconds: no machine is so slow; only a test that fails waits for so long
+HANGS = 60  # seconds; only a failing test waits so long
 
 
 def hang(*_: Any) -> Outcome:
-    """Wait for what nothing but the deadline ends."""
+    """Wait until the deadline interrupts."""
     threading.Event().wait(HANGS)
     return Outcome("customers")
 
@@ -63,7 +63,7 @@ def sent(request_type: str, mailbox: Mailbox, **properties: Any) -> dict[str, An
 
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
-    """Whatever a test does to the timer, pytest's own time limit works again for the next one."""
+    """Restore pytest's own time limit after each test, since the tests change the timer."""
     handler, (left, _) = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
     yield
     signal.signal(signal.SIGALRM, handler)
@@ -72,7 +72,7 @@ def signals() -> Iterator[None]:
 
 @pytest.fixture
 def soon(clock: Clock) -> Context:
-    """A context with so little time that the deadline is there at once."""
+    """A context with so little time that the deadline is reached immediately."""
     return Context(clock, SOON)
 
 
@@ -86,17 +86,17 @@ class TestTimer:
         with pytest.raises(DeadlineReached):
             hang_again_after_the_first_exception()
 
-    def test_it_raises_nothing_once_it_is_cancelled(self) -> None:
+    def test_it_raises_nothing_after_it_is_cancelled(self) -> None:
         with Timer(300) as timer:
             timer.cancel()
 
         assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
         signal.raise_signal(signal.SIGALRM)  # one that was on its way already
 
-    def test_no_library_takes_it_for_a_failed_attempt(self) -> None:
+    def test_no_library_treats_it_as_a_failed_attempt(self) -> None:
         assert not issubclass(DeadlineReached, Exception)
 
-    def test_it_interrupts_a_call_of_the_api_and_names_it(self, clock: Clock) -> None:
+    def test_it_interrupts_an_api_call_and_names_it(self, clock: Clock) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             silent.settimeout(HANGS)
             url = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -119,7 +119,7 @@ class TestTimer:
             is_over.set()
             interrupting.join()
         assert re.fullmatch(r"GetDomain of domain customers, for \d+ s", reached.value.waiting_for)
-        assert clock.pauses == [], "it was tried again"
+        assert clock.pauses == [], "the call was retried"
 
 
 class TestDeadline:
@@ -143,12 +143,12 @@ class TestDeadline:
             pytest.param(300, 20, 3600, 290, id="CloudFormation waits no longer, so the function takes its own time"),
         ],
     )
-    def test_how_long_the_function_may_work(
+    def test_the_time_that_the_function_may_use(
         self, remaining: float, service_timeout: float, age: float, expected: float
     ) -> None:
         assert seconds_to_work(remaining, service_timeout, age) == expected
 
-    def test_a_handler_is_told_how_much_time_is_left(self, mailbox: Mailbox, clock: Clock) -> None:
+    def test_a_handler_gets_the_time_that_is_left(self, mailbox: Mailbox, clock: Clock) -> None:
         seen = []
 
         def asks(event: Event, invocation: Invocation) -> Outcome:
@@ -179,7 +179,7 @@ class TestAnswer:
         assert "time was up" in returned["Reason"]
         assert returned["PhysicalResourceId"] == physical_id.format(**asked)
 
-    def test_the_reason_says_which_call_it_was_waiting_for(self, mailbox: Mailbox, clock: Clock) -> None:
+    def test_the_reason_names_the_call_that_was_running(self, mailbox: Mailbox, clock: Clock) -> None:
         def calls(event: Event, invocation: Invocation) -> Outcome:
             try:
                 signal.raise_signal(signal.SIGALRM)
@@ -192,7 +192,9 @@ class TestAnswer:
 
         assert returned["Reason"].endswith("waiting for CreateDomain of domain customers, for 290 s")
 
-    def test_the_deadline_is_answered_while_an_error_is_put_into_words(self, mailbox: Mailbox, clock: Clock) -> None:
+    def test_the_deadline_is_answered_even_while_an_error_message_is_written(
+        self, mailbox: Mailbox, clock: Clock
+    ) -> None:
         class Slow(Exception):
             def __str__(self) -> str:
                 signal.raise_signal(signal.SIGALRM)
@@ -207,7 +209,7 @@ class TestAnswer:
         assert mailbox.taken() == [returned]
         assert returned["PhysicalResourceId"] == f"create-unsettled:{asked['RequestId']}"
 
-    def test_the_time_that_is_left_is_enough_for_an_answer_that_is_refused_at_first(
+    def test_the_time_left_is_enough_for_an_answer_that_is_refused_at_first(
         self, mailbox: Mailbox, clock: Clock
     ) -> None:
         context = Context(clock)
@@ -223,9 +225,7 @@ class TestAnswer:
         assert mailbox.taken() == [returned]
         assert context.get_remaining_time_in_millis() > 0
 
-    def test_cloudformation_that_waits_for_less_time_is_answered_in_that_time(
-        self, mailbox: Mailbox, clock: Clock
-    ) -> None:
+    def test_a_shorter_service_timeout_is_respected(self, mailbox: Mailbox, clock: Clock) -> None:
         seconds_left: list[float] = []
 
         def hangs(event: Event, invocation: Invocation) -> Outcome:
@@ -239,7 +239,7 @@ class TestAnswer:
         assert returned["Status"] == "FAILED"
 
     @pytest.mark.parametrize("timeout", ["", "soon", "-1", "1.5", "9" * 5000, None, [], {}])
-    def test_a_service_timeout_that_is_no_number_is_ignored(self, timeout: Any) -> None:
+    def test_a_service_timeout_that_is_not_a_number_is_ignored(self, timeout: Any) -> None:
         properties = {**PROPERTIES, "ServiceTimeout": timeout}
         read = Event("Create", "1", "stack", "Domain", "", properties, {})
 
@@ -247,9 +247,9 @@ class TestAnswer:
 
 
 class TestTheTimerEnds:
-    """A timer that is left over would interrupt the next event."""
+    """A timer that still runs would interrupt the next event."""
 
-    def test_with_the_event_whether_it_succeeds_fails_or_hangs(self, mailbox: Mailbox, clock: Clock) -> None:
+    def test_at_the_end_of_an_event_that_succeeds_fails_or_hangs(self, mailbox: Mailbox, clock: Clock) -> None:
         def returns(event: Event, invocation: Invocation) -> Outcome:
             assert signal.getitimer(signal.ITIMER_REAL)[0] > 0, "there is no timer while the handler runs"
             return Outcome("customers")
@@ -269,7 +269,7 @@ class TestTheTimerEnds:
             assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
     def test_before_the_answer_is_sent(self, mailbox: Mailbox, clock: Clock) -> None:
-        """Nothing may interrupt the delivery: half an answer is none."""
+        """Nothing may interrupt the delivery, since half an answer is useless."""
         mailbox.first.append(500)
         clock.on_sleep.append(lambda: armed.append(signal.getitimer(signal.ITIMER_REAL)))
         armed: list[tuple[float, float]] = []
@@ -278,7 +278,7 @@ class TestTheTimerEnds:
 
         assert armed == [(0, 0)]
 
-    def test_when_the_deadline_interrupts_its_very_end(self, mailbox: Mailbox, clock: Clock) -> None:
+    def test_when_the_deadline_interrupts_the_end_of_the_event(self, mailbox: Mailbox, clock: Clock) -> None:
         def interrupt_once(frame: FrameType, kind: str, argument: object) -> None:
             if kind == "call" and frame.f_code is Timer.cancel.__code__:
                 sys.setprofile(None)

@@ -1,4 +1,4 @@
-"""Dispatch with crhelper: each of its gaps is closed, and every event is answered once. Start with TestGaps."""
+"""Dispatch with crhelper: every event is answered once. TestGaps has each default of crhelper that is not used."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def returns_its_name(event: Event, invocation: Invocation) -> Outcome:
 
 
 def resource_with(handler: Handler = returns_its_name) -> CustomResource:
-    """A custom resource all of whose events go to that handler."""
+    """A custom resource with one handler for all its events."""
     resource = CustomResource()
     for register in (resource.create, resource.update, resource.delete):
         register(handler)
@@ -59,9 +59,9 @@ def the_answer(mailbox: Mailbox) -> dict[str, Any]:
 
 
 class TestThePin:
-    """With another version of crhelper read its two files again, then the tests below."""
+    """For another version of crhelper, review its two files and the tests below."""
 
-    def test_the_version_is_the_one_whose_gaps_are_closed(self) -> None:
+    def test_the_version_is_the_one_that_was_reviewed(self) -> None:
         assert importlib.metadata.version("crhelper") == "2.0.12"
 
     @pytest.mark.parametrize("lock", ["handler/requirements.txt", "requirements/test.txt"])
@@ -85,15 +85,13 @@ def test_crhelper_dispatches_every_event(mailbox: Mailbox, context: Context, mon
 
 
 class TestGaps:
-    """What crhelper 2.0.12 does by default, and this function does not. Its timer is in test_deadline.py."""
+    """What crhelper 2.0.12 does by default and this function does not. test_deadline.py tests its timer."""
 
-    def test_its_three_clients_are_not_made(self) -> None:
+    def test_its_three_clients_are_not_created(self) -> None:
         assert clients_made_by("import handler.app") == ["customer-profiles"]
 
     @pytest.mark.parametrize("value", [None, "true"])
-    def test_avoiding_them_leaves_the_environment_variables_as_they_were(
-        self, value: str | None, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_environment_variables_do_not_change(self, value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("AWS_SAM_LOCAL", raising=False)
         if value:
             monkeypatch.setenv("AWS_SAM_LOCAL", value)
@@ -102,7 +100,7 @@ class TestGaps:
 
         assert os.environ.get("AWS_SAM_LOCAL") == value
 
-    def test_the_delivery_of_an_event_makes_no_client(
+    def test_an_event_creates_no_client(
         self, function: Function, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(boto3, "client", lambda *_, **__: pytest.fail("another client"))
@@ -118,7 +116,7 @@ class TestGaps:
         assert time.monotonic() - started < 60, "crhelper sleeps for two minutes"
 
     @pytest.mark.parametrize("status", [400, 403, 500])
-    def test_an_answer_counts_as_sent_only_when_it_was_taken(
+    def test_an_answer_counts_as_sent_only_after_it_was_accepted(
         self, status: int, mailbox: Mailbox, context: Context
     ) -> None:
         mailbox.first.append(status)
@@ -213,7 +211,7 @@ class TestGaps:
 
         assert not set(threads) - before
 
-    def test_half_a_surrogate_pair_loses_neither_stack_id_nor_request_id(
+    def test_an_unpaired_surrogate_does_not_lose_the_stack_id_or_request_id(
         self, mailbox: Mailbox, context: Context
     ) -> None:
         def fails(event: Event, invocation: Invocation) -> Outcome:
@@ -264,7 +262,7 @@ class TestEveryEventIsAnswered:
         assert "KeyError: 'a bug'" in answer["Reason"]
         assert "log" in answer["Reason"]
 
-    def test_a_recursion_without_end_is_answered_failed(self, mailbox: Mailbox, context: Context) -> None:
+    def test_an_infinite_recursion_is_answered_failed(self, mailbox: Mailbox, context: Context) -> None:
         def fails(event: Event, invocation: Invocation) -> Outcome:
             return fails(event, invocation)
 
@@ -273,7 +271,7 @@ class TestEveryEventIsAnswered:
         assert "RecursionError" in the_answer(mailbox)["Reason"]
 
     @pytest.mark.parametrize("request_type", ["Create", "Update", "Delete"])
-    def test_an_error_while_the_function_starts_answers_every_event(
+    def test_after_an_error_at_the_start_every_event_is_answered(
         self, request_type: str, mailbox: Mailbox, context: Context
     ) -> None:
         resource = resource_with(lambda event, invocation: pytest.fail("the handler ran"))
@@ -290,7 +288,7 @@ class TestEveryEventIsAnswered:
             expected = f"create-failed:{asked['RequestId']}" if request_type == "Create" else "customers"
             assert answer["PhysicalResourceId"] == expected
 
-    def test_a_client_that_cannot_be_made_answers_every_event(
+    def test_without_a_client_every_event_is_answered(
         self, mailbox: Mailbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fails(*_: Any, **__: Any) -> Any:
@@ -402,7 +400,7 @@ class TestEveryEventIsAnswered:
         assert (returned["Status"], returned["PhysicalResourceId"]) == ("SUCCESS", "customers")
         assert clock.pauses == []
 
-    def test_run_locally_the_answer_is_returned_after_seconds_although_nobody_takes_it(
+    def test_run_locally_the_answer_is_returned_after_seconds_if_nobody_accepts_it(
         self, mailbox: Mailbox, context: Context, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AWS_SAM_LOCAL", "true")
@@ -415,7 +413,7 @@ class TestEveryEventIsAnswered:
         assert clock.now - start < 11
         mailbox.first.clear()
 
-    def test_nothing_of_one_event_is_in_the_answer_to_the_next(self, mailbox: Mailbox, context: Context) -> None:
+    def test_an_answer_contains_nothing_of_the_previous_event(self, mailbox: Mailbox, context: Context) -> None:
         resource = CustomResource()
 
         @resource.create
@@ -468,7 +466,7 @@ print(json.dumps(made))
 
 
 def clients_made_by(code: str) -> list[str]:
-    """The services that a fresh Python makes clients for while it runs that code."""
+    """The services for which a new Python process creates clients while it runs this code."""
     command = [sys.executable, "-c", COUNT_CLIENTS.format(code=code)]
     environment = {name: value for name, value in os.environ.items() if name != "AWS_SAM_LOCAL"}
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True)

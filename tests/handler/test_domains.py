@@ -1,4 +1,4 @@
-"""The API called: its errors in words that say what to do, and answers that can't be told from a domain's."""
+"""Calls of the API: error messages that say what to do, and responses that are not from the API."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ Break = Callable[[str], Domains]
 
 @pytest.fixture
 def broken(api: Domains, wire: Wire) -> Break:
-    """The API with a fault, by name, that every call meets."""
+    """The API, with a named fault for every call."""
 
     def broken(fault: str) -> Domains:
         wire.begin(lambda attempt, operation: FAULTS[fault])
@@ -71,11 +71,11 @@ def broken(api: Domains, wire: Wire) -> Break:
     return broken
 
 
-def test_every_operation_that_is_called_is_looked_at_here() -> None:
+def test_every_operation_that_the_function_calls_is_tested_here() -> None:
     assert CALLS.keys() == set(OPERATIONS)
 
 
-class TestInWords:
+class TestMessages:
     def test_access_denied_names_the_missing_action_and_the_domains_arn(self, broken: Break) -> None:
         for operation in OPERATIONS:
             error = error_of(broken("AccessDeniedException, acts never"), operation)
@@ -114,7 +114,7 @@ class TestInWords:
 
         assert "continue-update-rollback" not in str(other.value)
 
-    def test_a_failure_of_the_api_says_to_try_again_and_that_the_call_may_have_acted(self, broken: Break) -> None:
+    def test_a_failure_of_the_api_says_to_try_again_and_that_the_call_may_have_succeeded(self, broken: Break) -> None:
         for operation in OPERATIONS:
             error = error_of(broken("InternalServerException, acts never"), operation)
 
@@ -132,12 +132,14 @@ class TestInWords:
             assert not error.unsettled, "no attempt had a connection"
 
     @pytest.mark.parametrize("body", ["a proxy's 502", "a 503 without a body", "incomplete answer"])
-    def test_an_answer_that_is_not_the_apis_may_hide_a_call_that_acted(self, body: str, broken: Break) -> None:
+    def test_after_an_answer_that_is_not_from_the_api_the_call_may_have_succeeded(
+        self, body: str, broken: Break
+    ) -> None:
         for operation in OPERATIONS:
             assert error_of(broken(f"{body}, acts never"), operation).unsettled
 
     @pytest.mark.parametrize("body", ["200 and HTML", "200 and an empty body"])
-    def test_an_answer_that_lacks_what_it_must_have_is_no_domain(self, body: str, broken: Break) -> None:
+    def test_an_answer_without_required_members_is_not_a_domain(self, body: str, broken: Break) -> None:
         for operation in ("CreateDomain", "GetDomain", "UpdateDomain", "DeleteDomain"):
             error = error_of(broken(f"{body}, acts never"), operation)
 
@@ -159,7 +161,7 @@ class TestInWords:
 
         assert str(error_of(api, "CreateDomain")).endswith("QuotaExceededException: too many domains")
 
-    def test_a_call_that_was_tried_before_may_have_acted_whatever_the_last_attempt_met(
+    def test_a_call_may_have_succeeded_in_an_earlier_attempt_whatever_the_last_error(
         self, api: Domains, wire: Wire
     ) -> None:
         acted, denied = FAULTS["InternalServerException, acts first"], FAULTS["AccessDeniedException, acts never"]
@@ -168,8 +170,10 @@ class TestInWords:
         assert error_of(api, "CreateDomain").unsettled
         assert "customers" in live_domains()
 
-    def test_a_call_that_meets_its_own_work_may_have_acted(self, api: Domains, wire: Wire) -> None:
-        """The first attempt made the domain, and the second one heard that it exists."""
+    def test_a_create_that_finds_the_name_in_use_after_a_retry_may_have_succeeded(
+        self, api: Domains, wire: Wire
+    ) -> None:
+        """The first attempt created the domain, and the second one gets the error that it exists."""
         wire.begin(once(FAULTS["InternalServerException, acts first"], 0))
 
         error = error_of(api, "CreateDomain")
@@ -177,7 +181,7 @@ class TestInWords:
         assert "already exists" in str(error)
         assert error.unsettled
 
-    def test_a_call_that_never_left_the_function_has_not_acted(self, api: Domains, wire: Wire) -> None:
+    def test_a_call_that_was_never_sent_has_not_succeeded(self, api: Domains, wire: Wire) -> None:
         def without_credentials(request: AWSPreparedRequest) -> AWSResponse:
             raise NoCredentialsError
 
@@ -197,10 +201,10 @@ class TestFinding:
         for operation in ("UpdateDomain", "TagResource", "UntagResource", "DeleteDomain"):
             assert isinstance(error_of(api, operation), DomainNotFoundError)
 
-    def test_what_create_returns_is_what_a_look_at_the_domain_returns(self, api: Domains) -> None:
+    def test_create_returns_the_same_as_reading_the_domain(self, api: Domains) -> None:
         assert CALLS["CreateDomain"](api) == api.find("customers")
 
-    def test_a_late_domain_is_looked_for_until_it_is_there(self, api: Domains, wire: Wire, clock: Clock) -> None:
+    def test_a_domain_that_appears_late_is_read_until_it_exists(self, api: Domains, wire: Wire, clock: Clock) -> None:
         clock.on_sleep.append(lambda: CALLS["CreateDomain"](api) if len(clock.pauses) == 3 else None)
 
         late = api.find_late("customers")
@@ -209,7 +213,9 @@ class TestFinding:
         assert wire.attempts.count("GetDomain") == 3
         assert clock.pauses == sorted(clock.pauses)
 
-    def test_one_that_never_comes_is_given_up_within_half_a_minute(self, api: Domains, clock: Clock) -> None:
+    def test_waiting_for_a_domain_that_never_appears_ends_within_half_a_minute(
+        self, api: Domains, clock: Clock
+    ) -> None:
         assert api.find_late("customers") is None
         assert 10 <= sum(clock.pauses) <= 30
 
@@ -222,21 +228,21 @@ class TestFinding:
         assert arn == f"arn:{partition}:profile:{region}:{ACCOUNT}:domains/customers"
 
 
-class TestLateLooks:
-    """A wait for what may still come never costs the time that the answer needs."""
+class TestLateReads:
+    """Waiting for a domain that may still appear always leaves enough time for the answer."""
 
     @pytest.mark.parametrize("seconds", [4, 8])  # what ServiceTimeout 5 and 10 leave
-    def test_they_stop_in_time_for_an_answer(self, seconds: int, wire: Wire, clock: Clock) -> None:
+    def test_they_leave_time_for_the_answer(self, seconds: int, wire: Wire, clock: Clock) -> None:
         assert Domains(client(), ACCOUNT, Attempts(), Deadline(seconds)).find_late("customers") is None
         assert 1 <= sum(clock.pauses) < seconds * 0.9
 
-    def test_without_time_nothing_is_looked_for(self, wire: Wire, clock: Clock) -> None:
+    def test_without_time_no_read_is_made(self, wire: Wire, clock: Clock) -> None:
         assert Domains(client(), ACCOUNT, Attempts(), Deadline(0.5)).find_late("customers") is None
         assert wire.attempts == []
 
 
 class TestContents:
-    """What DeleteDomain deletes along with a domain and Stats does not count."""
+    """What DeleteDomain also deletes, and Stats do not count."""
 
     @pytest.fixture
     def live(self, api: Domains, wire: Wire) -> Domain:
@@ -268,7 +274,7 @@ class TestContents:
         assert api.contents("customers").words == "the domain object type stores"
 
     def test_one_on_a_later_page_is_found(self, live: Domain, api: Domains, wire: Wire) -> None:
-        """The API may filter a page after it has cut it."""
+        """The API may filter a page, so a page can be empty although others follow."""
 
         def page(body: bytes) -> Fault:
             headers: Any = {}
@@ -279,7 +285,7 @@ class TestContents:
 
         assert api.contents("customers").words == "the integration its uri"
 
-    def test_a_missing_permission_is_believed_at_once_and_named(
+    def test_a_missing_permission_is_not_retried_and_is_named(
         self, live: Domain, api: Domains, wire: Wire, clock: Clock
     ) -> None:
         denied = FAULTS["AccessDeniedException, acts never"]
@@ -292,7 +298,7 @@ class TestContents:
         assert clock.pauses == []
 
     @pytest.mark.parametrize("name", ["InternalServerException", "200 and HTML", "200 and an empty body"])
-    def test_an_api_that_does_not_tell_counts_as_something(
+    def test_if_the_api_does_not_answer_the_domain_counts_as_in_use(
         self, name: str, live: Domain, api: Domains, wire: Wire
     ) -> None:
         wire.begin(lambda attempt, operation: FAULTS[f"{name}, acts never"])
@@ -301,7 +307,7 @@ class TestContents:
             "possibly integrations: ListIntegrations of domain customers: "
         )
 
-    def test_a_domain_that_is_gone_in_the_meantime_is_an_error_of_its_own(self, api: Domains) -> None:
+    def test_a_domain_that_was_deleted_meanwhile_has_its_own_error(self, api: Domains) -> None:
         with pytest.raises(DomainNotFoundError):
             api.contents("customers")
 
@@ -338,7 +344,7 @@ class TestRegionWithoutTheService:
 
 
 class TestLog:
-    def test_one_line_for_each_call_that_changes_something_and_none_for_a_look(
+    def test_each_call_that_changes_something_has_one_line_and_reads_have_none(
         self, api: Domains, caplog: pytest.LogCaptureFixture
     ) -> None:
         for operation in OPERATIONS:
@@ -348,7 +354,7 @@ class TestLog:
 
 
 class TestClient:
-    def test_an_endpoint_that_is_set_but_empty_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_empty_endpoint_is_ignored(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL_CUSTOMER_PROFILES", "")
 
         assert domains.connect().meta.endpoint_url == f"https://profile.{REGION}.amazonaws.com"
@@ -358,7 +364,7 @@ class TestClient:
 
         assert domains.connect().meta.endpoint_url == "http://127.0.0.1:5180"
 
-    def test_a_dead_connection_is_noticed_soon(self) -> None:
+    def test_a_dead_connection_is_detected_soon(self) -> None:
         config: Any = domains.connect().meta.config
 
         assert config.connect_timeout <= 5

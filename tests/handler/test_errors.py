@@ -1,6 +1,6 @@
-"""The errors of the API in words: which kind each is, what it says to do, and what the call can have done.
+"""The API's errors: the kind of each, the message for the user, and whether the call may have been carried out.
 
-Start with TestAccessDenied: a text of AWS's in, and what the user has to read out.
+TestAccessDenied is a good start: it shows messages of AWS and what the user reads instead.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RULES = Call("UpdateDomain", "customers", ARN, only_rules=True)
 
 
 def answered(code: str, text: str, status: int, call: Call = CREATE, seconds: float = 0.0) -> ApiError:
-    """What the caller of a call gets that the API answered so."""
+    """The exception of the caller for this response of the API."""
     response: Any = {"Error": {"Code": code, "Message": text}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return from_response(ClientError(response, call.operation), call, seconds)
 
@@ -50,7 +50,7 @@ class TestKind:
     def test_an_answer_is_of_this_kind(self, code: str, text: str, status: int, call: Call, kind: Kind) -> None:
         assert kind_of(code, text, status, call) is kind
 
-    def test_an_answered_call_was_refused_unless_the_api_failed(self) -> None:
+    def test_an_error_response_means_refused_unless_it_is_a_server_error(self) -> None:
         assert answered("ThrottlingException", "-", 429).fate is Fate.REFUSED
         assert answered("AccessDeniedException", "-", 403).fate is Fate.REFUSED
         assert answered("InternalServerException", "-", 500).fate is Fate.UNKNOWN
@@ -61,7 +61,7 @@ class TestKind:
         assert answered("ThrottlingException", "-", 429).throttled
         assert not answered("BadRequestException", "-", 400).throttled
 
-    def test_an_absent_domain_is_an_error_of_its_own(self) -> None:
+    def test_an_absent_domain_has_its_own_error(self) -> None:
         assert isinstance(answered("ResourceNotFoundException", "-", 404), DomainNotFoundError)
 
 
@@ -129,7 +129,7 @@ class TestBadRequest:
         assert "the parameter KeyArns" in reason
         assert "the key's policy allow the function's role and the service principal profile.amazonaws.com" in reason
 
-    def test_one_that_was_not_retried_is_the_apis_text(self) -> None:
+    def test_a_bad_request_that_was_not_retried_keeps_the_apis_text(self) -> None:
         assert str(answered("BadRequestException", "Too long", 400)).endswith(": refused by the API: Too long")
 
     def test_refused_rules_say_how_to_go_on_in_a_rollback_too(self) -> None:
@@ -154,7 +154,7 @@ class TestConnection:
             pytest.param(botocore.exceptions.ResponseStreamingError(error="-"), Fate.UNKNOWN, id="half a response"),
         ],
     )
-    def test_a_call_can_have_acted_only_if_there_was_a_connection(self, error: Exception, fate: Fate) -> None:
+    def test_a_call_can_have_succeeded_only_if_there_was_a_connection(self, error: Exception, fate: Fate) -> None:
         assert from_connection(error, CREATE, 3.0).fate is fate
 
     def test_an_endpoint_that_does_not_exist_names_the_regions_that_have_one(self) -> None:

@@ -1,4 +1,4 @@
-"""Event in: whatever arrives becomes plain values, and nothing is raised."""
+"""Reading an event: any input becomes plain values, and nothing is raised."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_the_physical_id_of_a_failed_create_says_which_create_it_was_and_what_it
 @pytest.mark.parametrize(
     "physical_id", ["customers", "", "create-failed", "a-create-failed:the-request", "customers-Domain-1A"]
 )
-def test_no_other_physical_id_is_that_of_a_failed_create(physical_id: str) -> None:
+def test_no_other_physical_id_looks_like_a_failed_create(physical_id: str) -> None:
     event = read({"PhysicalResourceId": physical_id})
     assert (event.failed_create, event.is_unsettled) == (None, False)
 

@@ -1,4 +1,4 @@
-"""What a failed event is answered with: the reason in words, and the physical id for the Delete that follows."""
+"""The answer to a failed event: the reason, and the physical id for the Delete that follows."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class TestAftermath:
     ) -> None:
         assert failures.aftermath(error, attempts_with(*fates), is_young=is_young) is expected
 
-    def test_a_domain_of_its_own_that_was_found_may_be_an_earlier_deliverys(self) -> None:
+    def test_an_own_domain_that_was_found_may_be_from_an_earlier_delivery(self) -> None:
         attempts = attempts_with(Fate.REFUSED)
         attempts.note_own_domain()
 
@@ -91,7 +91,7 @@ class TestReason:
             "The last error of the API was: CreateDomain of domain customers: throttled (Rate exceeded)"
         )
 
-    def test_of_the_deadline_says_nothing_of_errors_that_were_none(self) -> None:
+    def test_of_the_deadline_mentions_no_error_if_there_was_none(self) -> None:
         assert failures.reason(DeadlineReached(), Attempts()) == (
             "The function's time was up while it was waiting for its own code"
         )

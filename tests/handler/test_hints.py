@@ -1,4 +1,4 @@
-"""Messages for common mistakes: one table, input to message."""
+"""Messages for common mistakes: a table of inputs and messages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAME = "^[a-zA-Z0-9_-]+$"
 TIME = "^([0-9]|0[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$"
 SCORE = "MinAllowedConfidenceScoreForMerging"
 
-# What the template has beside DomainName and DefaultExpirationDays, and what the user reads.
+# The template's properties besides DomainName and DefaultExpirationDays, and the message for the user.
 TRAPS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "read-only attributes that an exporter left in": (
         {
@@ -248,14 +248,14 @@ TRAPS: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 
 @pytest.mark.parametrize("trap", TRAPS)
-def test_a_common_mistake_is_named_for_what_it_is(trap: str) -> None:
+def test_a_common_mistake_gets_its_own_message(trap: str) -> None:
     changes, lines = TRAPS[trap]
     with pytest.raises(InvalidPropertiesError) as caught:
         translate({**LEAST, **changes}, SHAPE, REPORTED)
     assert str(caught.value).splitlines() == lines
 
 
-def test_what_is_only_reported_is_what_the_two_shapes_say() -> None:
+def test_read_only_members_are_those_that_only_the_output_shape_has() -> None:
     assert {".".join(map(str, path)) for path in only_reported(REPORTED, SHAPE)} == {
         *("CreatedAt", "LastUpdatedAt", "Stats", "RuleBasedMatching.Status", "DataStore.Readiness"),
     }
@@ -263,7 +263,7 @@ def test_what_is_only_reported_is_what_the_two_shapes_say() -> None:
 
 @given(json_values)
 @settings(deadline=None)
-def test_no_value_makes_a_hint_raise_or_run_long(raw: Any) -> None:
+def test_a_hint_never_raises_and_is_never_long(raw: Any) -> None:
     found = [
         hints.for_boolean(raw),
         hints.for_list(raw),

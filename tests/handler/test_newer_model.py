@@ -1,6 +1,6 @@
-"""A property that a newer botocore brings is accepted, checked and sent, by the handler as it is.
+"""The unchanged handler accepts, checks and sends a property that a newer botocore adds.
 
-The function runs in a process of its own, as deployed, with a copy of the model in its AWS_DATA_PATH.
+The function runs in another process, with a changed copy of the model in its AWS_DATA_PATH.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from botocore.loaders import Loader
 
 ROOT = Path(__file__).parents[2]
 
-# One of each type of shape, each with what a shape can demand.
+# One member for each type of shape, with all constraints that a shape can have.
 NEW_SHAPES: dict[str, Any] = {
     "Retention": {
         "type": "structure",
@@ -70,7 +70,7 @@ print(); print(json.dumps(answer))
 
 
 class Api(ThreadingHTTPServer):
-    """Takes every CreateDomain, and keeps what was sent."""
+    """Accepts every CreateDomain and records the request."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -106,7 +106,7 @@ def api() -> Iterator[Api]:
 
 @pytest.fixture
 def newer_model(tmp_path: Path) -> Path:
-    """A folder for AWS_DATA_PATH, with a model that has one property more."""
+    """A folder for AWS_DATA_PATH, with a model that has one more property."""
     loader = Loader()
     version = loader.determine_latest_version("customer-profiles", "service-2")
     model = loader.load_service_model("customer-profiles", "service-2")
@@ -120,7 +120,7 @@ def newer_model(tmp_path: Path) -> Path:
 
 
 def create(api: Api, model: Path, retention: Any) -> dict[str, Any]:
-    """Have the function handle a Create with this Retention; returns its answer."""
+    """Invoke the function with a Create with this Retention. Returns its answer."""
     event = {
         "RequestType": "Create",
         "RequestId": "r-1",

@@ -35,7 +35,7 @@ def test_all_outputs_are_strings_or_numbers() -> None:
     assert {"RuleBasedMatching.Status", "DataStore.Readiness.Message"} <= data.keys()
 
 
-def test_a_property_is_no_output() -> None:
+def test_a_property_is_not_an_output() -> None:
     data = outputs(_everything(REPORTED), "arn", REPORTED, ASKED)
 
     assert not {"DefaultExpirationDays", "Matching.Enabled", "Tags"} & data.keys()

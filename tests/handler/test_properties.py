@@ -1,4 +1,4 @@
-"""What a template asks for becomes what the API takes, and every mistake in it is named at once, at its path."""
+"""The translation of properties into the API's arguments. All mistakes are reported together, each with its path."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def request_of(desired: Desired) -> dict[str, Any]:
     return {"DomainName": desired.name, **desired.settings, "Tags": desired.tags}
 
 
-# Any valid request, any mistake, any input at all
+# Generated inputs: valid requests, requests with a mistake, arbitrary values
 
 
 @given(domains(), st.data(), st.booleans())

@@ -1,6 +1,6 @@
-"""Retries: long for an API that throttles, a few for one that fails, some seconds for what has to spread first.
+"""Retries: for a long time when throttled, a few times after a failure, some seconds for permissions of a new role.
 
-TestDecision asks the policy alone; everything else sends real calls to the stand-in.
+TestDecision tests only the policy; all other tests send real calls to the stand-in.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Trouble = Callable[[int, str], Fault | None]
 
 
 def one_after_the_other(*faults: Fault) -> Trouble:
-    """The attempts meet these faults in their order, then none."""
+    """The attempts get these faults in this order, and the later ones none."""
     return lambda attempt, operation: faults[attempt] if attempt < len(faults) else None
 
 
@@ -43,7 +43,7 @@ def always(fault: Fault) -> Trouble:
     return lambda attempt, operation: fault
 
 
-def test_a_throttled_call_is_waited_for_patiently(api: Domains, wire: Wire, clock: Clock) -> None:
+def test_a_throttled_call_is_retried_for_a_long_time(api: Domains, wire: Wire, clock: Clock) -> None:
     wire.begin(one_after_the_other(*[THROTTLED] * 30))
 
     live = api.create("customers", {"DefaultExpirationDays": 30}, {"team": "crm"})
@@ -62,13 +62,13 @@ def test_no_pause_is_longer_than_three_seconds(api: Domains, wire: Wire, clock: 
     assert max(clock.pauses) <= 3
 
 
-def test_an_api_that_throttles_to_the_end_leaves_time_to_say_so(api: Domains, wire: Wire, clock: Clock) -> None:
+def test_an_api_that_always_throttles_leaves_time_for_the_answer(api: Domains, wire: Wire, clock: Clock) -> None:
     wire.begin(always(THROTTLED))
 
     with pytest.raises(ApiError, match=r"throttled for \d+ s"):
         api.find("customers")
 
-    assert TIMEOUT / 2 < sum(clock.pauses) < TIMEOUT, "impatient, or longer than the function lives"
+    assert TIMEOUT / 2 < sum(clock.pauses) < TIMEOUT, "the retries end too early, or after the function's time"
 
 
 @pytest.mark.parametrize(
@@ -83,9 +83,7 @@ def test_an_api_that_throttles_to_the_end_leaves_time_to_say_so(api: Domains, wi
     ],
     ids=str,
 )
-def test_an_api_that_fails_is_tried_again_but_given_up_soon(
-    fault: Fault, api: Domains, wire: Wire, clock: Clock
-) -> None:
+def test_an_api_that_fails_is_retried_a_few_times(fault: Fault, api: Domains, wire: Wire, clock: Clock) -> None:
     wire.begin(one_after_the_other(fault, fault))
     assert api.find("customers") is None, "it failed only twice"
 
@@ -97,7 +95,7 @@ def test_an_api_that_fails_is_tried_again_but_given_up_soon(
     assert sum(clock.pauses) + len(wire.attempts) * 10 < TIMEOUT, "no time left, if each waits for a read timeout"
 
 
-def test_failures_between_throttled_attempts_are_counted_by_themselves(api: Domains, wire: Wire) -> None:
+def test_failures_between_throttled_attempts_are_counted_separately(api: Domains, wire: Wire) -> None:
     wire.begin(one_after_the_other(*[THROTTLED] * 20, *[SERVER_ERROR] * 3, *[THROTTLED] * 20))
 
     assert api.find("customers") is None
@@ -105,7 +103,7 @@ def test_failures_between_throttled_attempts_are_counted_by_themselves(api: Doma
 
 
 @pytest.mark.parametrize("name", ["BadRequestException", "ResourceNotFoundException"])
-def test_an_error_that_would_come_again_is_not_retried(name: str, api: Domains, wire: Wire, clock: Clock) -> None:
+def test_a_permanent_error_is_not_retried(name: str, api: Domains, wire: Wire, clock: Clock) -> None:
     wire.begin(always(FAULTS[f"{name}, acts never"]))
 
     with pytest.raises(ApiError):
@@ -114,8 +112,8 @@ def test_an_error_that_would_come_again_is_not_retried(name: str, api: Domains, 
     assert (len(wire.attempts), clock.pauses) == (1, [])
 
 
-def test_no_budget_of_retries_outlives_an_event(wire: Wire, clock: Clock) -> None:
-    """botocore's own is used up by a few events that were throttled, or that failed, to their end."""
+def test_the_retries_of_one_event_do_not_limit_the_next(wire: Wire, clock: Clock) -> None:
+    """botocore's own budget of retries is shared by all events: a few events with many retries use it up."""
     for fault, at_least in itertools.chain([(THROTTLED, 150)] * 4, [(SERVER_ERROR, 8)] * 12):
         wire.begin(always(fault))
         with pytest.raises(ApiError):
@@ -132,7 +130,7 @@ DENIED = FAULTS["AccessDeniedException, acts never"]
 BAD_REQUEST = FAULTS["BadRequestException, acts never"]
 
 
-class TestRefusalsThatTimeHeals:
+class TestRefusalsThatEndByThemselves:
     def test_access_denied_is_retried_for_about_20_s(self, wire: Wire, clock: Clock) -> None:
         wire.begin(always(DENIED))
 
@@ -141,12 +139,12 @@ class TestRefusalsThatTimeHeals:
 
         assert 20 <= sum(clock.pauses) <= 23
 
-    def test_a_permission_that_takes_a_while_to_spread_does_not_fail_the_event(self, wire: Wire) -> None:
+    def test_a_permission_that_becomes_effective_late_does_not_fail_the_event(self, wire: Wire) -> None:
         wire.begin(one_after_the_other(*[DENIED] * 5))
 
         assert new_api().create("customers", SETTINGS, TAGS)["DomainName"] == "customers"
 
-    def test_the_20_s_are_those_of_the_event_and_not_of_each_call(self, wire: Wire, clock: Clock) -> None:
+    def test_the_20_s_are_for_the_event_and_not_for_each_call(self, wire: Wire, clock: Clock) -> None:
         api = new_api()
         wire.begin(always(DENIED))
         for _ in range(4):
@@ -155,7 +153,7 @@ class TestRefusalsThatTimeHeals:
 
         assert sum(clock.pauses) <= 23
 
-    def test_a_second_look_at_a_domain_believes_access_denied_at_once(self, wire: Wire, clock: Clock) -> None:
+    def test_access_denied_is_not_retried_when_a_domain_is_read_again(self, wire: Wire, clock: Clock) -> None:
         api = new_api()
         assert api.find("customers") is None
         wire.begin(always(DENIED))
@@ -200,7 +198,7 @@ class TestRefusalsThatTimeHeals:
             pytest.param({}, {"S3BucketName": "exports"}, id="a tag that is named like a bucket"),
         ],
     )
-    def test_a_bad_request_is_believed_at_once_for(
+    def test_a_bad_request_is_not_retried_for(
         self, settings: dict[str, object], tags: dict[str, str], wire: Wire, clock: Clock
     ) -> None:
         wire.begin(always(BAD_REQUEST))
@@ -210,7 +208,7 @@ class TestRefusalsThatTimeHeals:
 
         assert (len(wire.attempts), clock.pauses) == (1, [])
 
-    def test_a_name_in_use_is_believed_at_once_for_a_domain_with_a_queue_too(self, wire: Wire, clock: Clock) -> None:
+    def test_a_name_in_use_is_not_retried_even_for_a_domain_with_a_queue(self, wire: Wire, clock: Clock) -> None:
         api = new_api()
         api.create("customers", SETTINGS, TAGS)
         wire.begin()
@@ -224,7 +222,7 @@ class TestRefusalsThatTimeHeals:
 
 class TestDelete:
     @pytest.mark.parametrize("fault", [THROTTLED, SERVER_ERROR, REFUSED, DENIED], ids=str)
-    def test_it_comes_back_after_three_attempts_for_a_fresh_look(self, fault: Fault, wire: Wire) -> None:
+    def test_it_returns_after_three_attempts_so_that_the_domain_is_read_again(self, fault: Fault, wire: Wire) -> None:
         wire.begin(always(fault))
 
         with pytest.raises(ApiError) as raised:
@@ -234,7 +232,7 @@ class TestDelete:
         assert raised.value.retryable
 
     @pytest.mark.parametrize("fault", [SERVER_ERROR, DENIED], ids=str)
-    def test_the_caller_is_told_to_stop_in_the_end(self, fault: Fault, wire: Wire, clock: Clock) -> None:
+    def test_in_the_end_the_caller_is_told_to_stop(self, fault: Fault, wire: Wire, clock: Clock) -> None:
         api, calls, retryable = new_api(), 0, True
         wire.begin(always(fault))
         while retryable:
@@ -258,7 +256,7 @@ class TestTheTimeThatIsLeft:
 
         assert sum(clock.pauses) < seconds * 0.95
 
-    def test_throttling_is_retried_until_the_time_is_nearly_up(self, wire: Wire, clock: Clock) -> None:
+    def test_throttling_is_retried_almost_until_the_deadline(self, wire: Wire, clock: Clock) -> None:
         wire.begin(always(THROTTLED))
 
         with pytest.raises(ApiError):
@@ -267,7 +265,7 @@ class TestTheTimeThatIsLeft:
         assert 280 <= sum(clock.pauses) <= 285
 
 
-class TestAttemptsThatAreNoted:
+class TestRecordedAttempts:
     def noted(self, wire: Wire, trouble: Trouble) -> Attempts:
         attempts = Attempts()
         wire.begin(trouble)
@@ -276,7 +274,7 @@ class TestAttemptsThatAreNoted:
         return attempts
 
     @pytest.mark.parametrize("fault", [THROTTLED, DENIED, BAD_REQUEST, REFUSED], ids=str)
-    def test_a_call_that_never_reached_the_api_or_was_refused_each_time_did_nothing(
+    def test_a_call_that_never_reached_the_api_or_was_always_refused_changed_nothing(
         self, fault: Fault, wire: Wire
     ) -> None:
         attempts = self.noted(wire, always(fault))
@@ -285,15 +283,13 @@ class TestAttemptsThatAreNoted:
         assert not attempts.may_still_act
 
     @pytest.mark.parametrize("name", ["InternalServerException", "read timeout", "connection closed", "200 and HTML"])
-    def test_one_attempt_without_a_known_result_may_still_act_whatever_came_after_it(
-        self, name: str, wire: Wire
-    ) -> None:
+    def test_an_attempt_without_a_known_result_may_still_be_carried_out(self, name: str, wire: Wire) -> None:
         attempts = self.noted(wire, one_after_the_other(FAULTS[f"{name}, acts never"], BAD_REQUEST))
 
         assert attempts.can_have_acted
         assert attempts.may_still_act
 
-    def test_an_attempt_that_the_deadline_interrupts_may_still_act(self, wire: Wire) -> None:
+    def test_an_attempt_that_the_deadline_interrupts_may_still_be_carried_out(self, wire: Wire) -> None:
         attempts = Attempts()
         wire.begin(always(deadlines(late_by=1)[0]))
 
@@ -303,7 +299,7 @@ class TestAttemptsThatAreNoted:
         assert reached.value.waiting_for == "DeleteDomain of domain customers, for 0 s"
         assert attempts.may_still_act
 
-    def test_a_change_that_succeeded_has_acted(self, wire: Wire) -> None:
+    def test_a_change_that_succeeded_was_carried_out(self, wire: Wire) -> None:
         attempts = Attempts()
 
         Domains(client(), ACCOUNT, attempts, Deadline(290)).create("customers", SETTINGS, TAGS)
@@ -312,7 +308,7 @@ class TestAttemptsThatAreNoted:
         assert not attempts.may_still_act
 
     @pytest.mark.parametrize("trouble", [None, SERVER_ERROR], ids=["that succeeds", "that fails"])
-    def test_a_look_changes_nothing(self, trouble: Fault | None, wire: Wire) -> None:
+    def test_a_read_changes_nothing(self, trouble: Fault | None, wire: Wire) -> None:
         new_api().create("customers", SETTINGS, TAGS)
         attempts = Attempts()
         wire.begin(one_after_the_other(trouble) if trouble else None)
@@ -328,7 +324,7 @@ class TestAttemptsThatAreNoted:
         assert attempts.throttled == LIMITS.attempts_between_looks
         assert attempts.last_error.startswith("UpdateDomain of domain customers: throttled for ")
 
-    def test_a_domain_that_is_absent_is_no_error(self, wire: Wire) -> None:
+    def test_an_absent_domain_is_not_an_error(self, wire: Wire) -> None:
         attempts = Attempts()
 
         Domains(client(), ACCOUNT, attempts, Deadline(290)).find("customers")
@@ -338,15 +334,13 @@ class TestAttemptsThatAreNoted:
 
 class TestDecision:
     @pytest.mark.parametrize(("attempt", "longest"), [(1, 1), (2, 2), (3, 3), (4, 3), (100, 3), (2000, 3)])
-    def test_a_pause_is_anything_up_to_a_bound_that_doubles_up_to_three_seconds(
-        self, attempt: int, longest: float
-    ) -> None:
+    def test_the_longest_pause_doubles_up_to_three_seconds(self, attempt: int, longest: float) -> None:
         def pause(share: float) -> float | None:
             return Retries(Deadline(290), random=lambda: share).pause(Kind.THROTTLED, "CreateDomain", attempt)
 
         assert (pause(0), pause(0.5), pause(1)) == (0, longest / 2, longest)
 
-    def test_an_operation_that_succeeded_in_between_starts_again(self) -> None:
+    def test_after_a_success_an_operation_starts_to_count_again(self) -> None:
         retries = Retries(Deadline(290))
         for attempt in range(1, 20):
             assert retries.pause(Kind.FAILED, "GetDomain", attempt % 7) is not None

@@ -1,4 +1,4 @@
-"""Each value becomes what its shape says, by exactly the documented conversions; nothing is guessed."""
+"""Each value is converted to the type of its shape, only by the documented conversions."""
 
 from __future__ import annotations
 

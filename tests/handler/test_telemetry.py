@@ -1,4 +1,4 @@
-"""What operators see: a log of one JSON object a line, each with the keys of its event, and metrics for alarms."""
+"""The log and the metrics: each log line is a JSON object with the keys of its event, and alarms use the metrics."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Log:
         self.stream = io.StringIO()
 
     def read(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """The lines since the last look, and the metrics."""
+        """The log lines since the last call, and the metrics."""
         written = [*self.stream.getvalue().splitlines(), *self._capsys.readouterr().out.splitlines()]
         self.stream.seek(0)
         self.stream.truncate()
@@ -73,7 +73,7 @@ def sent(request_type: str, mailbox: Mailbox, new: Any = PROPERTIES, old: Any = 
 
 
 class TestLines:
-    def test_one_for_the_event_one_for_each_change_and_one_for_the_answer(
+    def test_the_event_each_change_and_the_answer_have_one_line_each(
         self, function: Function, mailbox: Mailbox, log: Log
     ) -> None:
         name = "amazon-connect-customers"  # for any other name there is advice in the log, too
@@ -101,7 +101,7 @@ class TestLines:
             ["event", "DeleteDomain", "answer"],
         ]
 
-    def test_every_line_says_whose_event_it_is_about(
+    def test_every_line_names_the_event_and_its_resource(
         self, function: Function, wire: Wire, mailbox: Mailbox, log: Log
     ) -> None:
         wire.begin(once(SERVER_ERROR, 0))
@@ -144,7 +144,7 @@ class TestLines:
         assert line["message"] == "answer"
         assert "Unknown0299" in line["reason"]
 
-    def test_an_error_of_the_functions_own_is_logged_with_its_traceback(
+    def test_a_bug_of_the_function_is_logged_with_its_traceback(
         self, function: Function, mailbox: Mailbox, log: Log, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fails(*_: Any) -> None:
@@ -188,7 +188,7 @@ class TestLines:
         assert "None" not in [line["domain_name"] for line in lines], "that could be a domain's name"
         assert len(metrics) == 1
 
-    def test_nothing_of_one_event_is_in_the_lines_of_the_next(
+    def test_log_lines_contain_nothing_of_the_previous_event(
         self, function: Function, mailbox: Mailbox, log: Log
     ) -> None:
         first = sent("Create", mailbox, {"DomainName": "first", "DefaultExpirationDays": 30}, logical_id="First")
@@ -205,7 +205,7 @@ class TestLines:
 
 
 class TestMetrics:
-    def test_an_outcome_by_request_type_and_once_more_for_all_of_them(
+    def test_outcomes_are_counted_by_request_type_and_in_total(
         self, function: Function, mailbox: Mailbox, log: Log
     ) -> None:
         for asked in (sent("Create", mailbox), sent("Create", mailbox, logical_id="Another"), sent("Delete", mailbox)):
@@ -255,7 +255,7 @@ class TestMetrics:
 
         assert "ThrottledAttempts" not in log.read()[1][0]
 
-    def test_nothing_of_one_event_is_in_the_metrics_of_the_next(
+    def test_metrics_contain_nothing_of_the_previous_event(
         self, function: Function, wire: Wire, mailbox: Mailbox, log: Log
     ) -> None:
         wire.begin(throttled(3))
@@ -268,7 +268,9 @@ class TestMetrics:
         assert "ThrottledAttempts" not in line
         assert len(line["SUCCESS"]) == len(line["Duration"]) == 1
 
-    def test_an_answer_that_was_not_taken_is_counted_too(self, function: Function, mailbox: Mailbox, log: Log) -> None:
+    def test_an_answer_that_was_not_accepted_is_counted_too(
+        self, function: Function, mailbox: Mailbox, log: Log
+    ) -> None:
         mailbox.first += [500] * 1000
 
         delivery = function.invoke(sent("Create", mailbox), seconds=20)

@@ -1,4 +1,4 @@
-"""Waiting for what may still come: it finds what is late, and never turns a right answer into FAILED."""
+"""Waiting for a domain that may still appear: it is found if it is late, and the wait never makes an event fail."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def own(name: str, request_id: str = "earlier") -> Domain:
 
 
 @pytest.mark.parametrize("looks", [1, 3])
-def test_a_create_that_meets_a_name_which_get_domain_does_not_see_yet_looks_again(
+def test_a_create_whose_name_is_in_use_but_not_yet_readable_reads_again(
     looks: int, function: Function, mailbox: Mailbox, wire: Wire
 ) -> None:
     own("customers").tags = dict(FOREIGN)
@@ -40,7 +40,7 @@ def test_a_create_that_meets_a_name_which_get_domain_does_not_see_yet_looks_agai
     assert "already exists and belongs to Domain of stack another" in answer["Reason"]
 
 
-def test_a_create_whose_name_is_in_use_and_never_seen_fails_after_some_seconds(
+def test_a_create_whose_name_is_in_use_but_never_readable_fails_after_some_seconds(
     function: Function, mailbox: Mailbox, wire: Wire, clock: Clock
 ) -> None:
     own("customers")
@@ -75,7 +75,7 @@ def test_the_delete_after_an_unsettled_create_that_left_nothing_is_answered_in_t
     assert clock.now - began < seconds
 
 
-def test_the_delete_after_an_unsettled_create_removes_a_domain_that_comes_late(
+def test_the_delete_after_an_unsettled_create_deletes_a_domain_that_appears_late(
     function: Function, mailbox: Mailbox, clock: Clock
 ) -> None:
     def comes_through() -> None:
@@ -90,7 +90,7 @@ def test_the_delete_after_an_unsettled_create_removes_a_domain_that_comes_late(
 
 
 @pytest.mark.parametrize("properties", [{"DomainName": "customers"}, {**LEAST, "Maching": "true"}])
-def test_the_delete_after_a_create_that_made_nothing_makes_no_call(
+def test_the_delete_after_a_create_that_created_nothing_makes_no_call(
     properties: dict[str, Any], function: Function, mailbox: Mailbox, wire: Wire
 ) -> None:
     created = function.invoke(event("Create", properties, response_url=mailbox.url())).answer

@@ -1,4 +1,4 @@
-"""The stand-in refuses what the deployed function's role does not allow, in the words of AWS."""
+"""The stand-in refuses what the deployed function's role does not allow, with AWS's messages."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_who_may_use_a_key(key_policy: dict[str, Any], by_the_role: Decision, ex
 
 @pytest.fixture
 def session(engine: Engine) -> Session:
-    """What the deployed function runs as."""
+    """The credentials of the deployed function."""
     function = engine.client("lambda").get_function(FunctionName=engine.outputs(engine.provider_stack)["ServiceToken"])
     configuration = function["Configuration"]
     return Session(configuration["FunctionName"], configuration["FunctionArn"], configuration["Role"])
@@ -120,7 +120,7 @@ def test_every_action_of_the_table_on_domains_is_tried() -> None:
 
 
 class Recorder(AllowEverything):
-    """Allows everything, and keeps what it was asked."""
+    """Allows everything, and records all questions."""
 
     def __init__(self) -> None:
         self.asked: set[str] = set()
@@ -195,7 +195,7 @@ def test_a_new_domain_needs_the_actions_that_create_domain_depends_on(
 
 
 @pytest.mark.end_to_end
-def test_who_is_no_function_and_no_administrator_may_do_nothing(engine: Engine) -> None:
+def test_other_callers_than_the_function_and_the_administrator_may_do_nothing(engine: Engine) -> None:
     stranger = boto3.client(
         "customer-profiles",
         endpoint_url=engine.stand_in_url,

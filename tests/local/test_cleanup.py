@@ -7,7 +7,7 @@ from local.page import Page
 from local.processes import EngineError
 
 
-def test_what_cannot_be_removed_does_not_keep_the_rest() -> None:
+def test_the_rest_is_removed_if_something_cannot_be_removed() -> None:
     removed: list[str] = []
 
     def refuse() -> None:
@@ -19,7 +19,7 @@ def test_what_cannot_be_removed_does_not_keep_the_rest() -> None:
     assert removed == ["second"]
 
 
-def test_ctrl_c_gives_up_the_rest_and_lists_it() -> None:
+def test_after_ctrl_c_the_rest_is_not_removed_but_listed() -> None:
     removed: list[str] = []
 
     def stopped() -> None:

@@ -31,7 +31,7 @@ def listens(url: str) -> bool:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, None], ids=["SIGINT", "SIGTERM", "exception"])
-def test_everything_is_gone_however_the_block_is_left(stop: signal.Signals | None) -> None:
+def test_everything_is_stopped_however_the_block_ends(stop: signal.Signals | None) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLD],
         cwd=PROJECT,
@@ -60,7 +60,7 @@ def test_a_command_that_fails_is_reported_with_what_it_printed() -> None:
         engine.sam("no-such-command")
 
 
-def test_nothing_of_the_users_aws_settings_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_none_of_the_users_aws_settings_remain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", "https://example.com")
 

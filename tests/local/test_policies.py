@@ -114,6 +114,6 @@ def test_a_resources_policy_counts_for_the_principals_that_it_names(
     ],
     ids=["element", "operator", "principal", "effect"],
 )
-def test_what_is_not_evaluated_here_is_an_error(statement: Mapping[str, Any]) -> None:
+def test_anything_that_is_not_supported_is_an_error(statement: Mapping[str, Any]) -> None:
     with pytest.raises(UnsupportedPolicyError):
         decided(statement, Request("profile:GetDomain", DOMAIN))

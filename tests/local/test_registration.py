@@ -1,4 +1,4 @@
-"""The backend is a service of moto like any other."""
+"""moto uses the backend like its own services."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_it_leaves_motos_own_services_alone() -> None:
         assert "profile" in sqs.create_queue(QueueName="profile")["QueueUrl"]
 
 
-def test_nothing_is_left_of_a_domain_after_the_mock() -> None:
+def test_no_domain_exists_after_the_mock() -> None:
     register()
     for _ in range(2):
         with mock_aws():

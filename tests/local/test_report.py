@@ -28,7 +28,7 @@ def test_no_account_id_is_in_the_report() -> None:
     assert "`CreateDomain: AccessDeniedException: User: arn:aws:sts::ACCOUNT:assumed-role/r is not authorized`" in text
 
 
-def test_each_promise_is_told_and_each_step_that_was_not_played() -> None:
+def test_the_report_has_each_promise_and_each_step_that_did_not_run() -> None:
     text = report(run(Outcome(CREATE, [Promise("one", kept=True), Promise("two", kept=False, detail="3 | 4")])))
 
     assert "| Create: one | yes |" in text
@@ -36,7 +36,7 @@ def test_each_promise_is_told_and_each_step_that_was_not_played() -> None:
     assert "| Delete: it deletes it | not tried |" in text
 
 
-def test_a_guess_has_what_was_seen_of_it_beside_it() -> None:
+def test_the_report_shows_what_was_seen_beside_each_guess() -> None:
     first, second = guesses()[:2]
     notes = [Note("seen", "a multi-\nline answer", first[:20]), Note("nobody guessed this", "other")]
     text = report(run(Outcome(CREATE, notes=notes)))
@@ -46,7 +46,7 @@ def test_a_guess_has_what_was_seen_of_it_beside_it() -> None:
     assert "- nobody guessed this: `other`" in text
 
 
-def test_a_run_that_was_stopped_and_what_is_left_of_it_are_told() -> None:
+def test_the_report_says_that_a_run_was_stopped_and_what_is_left() -> None:
     text = report(run(left=("stack verify-1: stopped before it was removed",), stopped="with Ctrl-C or SIGTERM"))
 
     assert "The run was stopped: with Ctrl-C or SIGTERM" in text

@@ -1,4 +1,4 @@
-"""The stand-in as a process of its own, as the local engine's function meets it."""
+"""The stand-in in its own process, as the local engine uses it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_domain_lives_from_create_to_delete(client: CustomerProfilesClient) ->
         client.get_domain(DomainName="life")
 
 
-def test_of_many_creates_at_once_one_succeeds(client: CustomerProfilesClient) -> None:
+def test_one_of_many_simultaneous_creates_succeeds(client: CustomerProfilesClient) -> None:
     def created(_: int) -> bool:
         try:
             client.create_domain(DomainName="race", DefaultExpirationDays=366)
@@ -104,7 +104,7 @@ def test_a_request_is_found_by_the_name_that_it_is_signed_with(client: CustomerP
         assert json.load(response)["DomainName"] == "by-hand"
 
 
-def test_the_status_of_rule_based_matching_is_moved_on_over_the_wire(client: CustomerProfilesClient, url: str) -> None:
+def test_the_status_of_rule_based_matching_is_advanced_with_a_request(client: CustomerProfilesClient, url: str) -> None:
     client.create_domain(DomainName="rules", DefaultExpirationDays=366)
     client.update_domain(DomainName="rules", RuleBasedMatching={"Enabled": True})
     set_transition(url, {"progression": "manual", "times": 1})
@@ -134,7 +134,7 @@ def test_with_quotas_it_throttles_as_the_api_does_by_default() -> None:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_until_it_is_told_to_stop_and_has_nothing_to_say(stop: signal.Signals) -> None:
+def test_it_serves_until_it_is_stopped_and_prints_nothing(stop: signal.Signals) -> None:
     with running_server() as (process, url):
         assert re.fullmatch(r"http://127\.0\.0\.1:[1-9][0-9]*", url)
         make_client(url).create_domain(DomainName="amazon-connect-shop", DefaultExpirationDays=366)

@@ -26,26 +26,26 @@ def plays(*promises: tuple[object, object]) -> Step:
     return Step("Create", "it works", play)
 
 
-def test_a_story_whose_promises_are_kept_proves_them(story: Story) -> None:
+def test_a_story_succeeds_if_all_its_promises_are_kept(story: Story) -> None:
     story.play([plays((1, 1)), plays((2, 2), ("a", "a"))])
     assert conclude(story, seconds=1)
 
 
-def test_one_promise_that_was_not_kept_spoils_the_story(story: Story) -> None:
+def test_a_story_fails_if_one_promise_is_not_kept(story: Story) -> None:
     story.play([plays((1, 1)), plays((2, 2), ("found", "promised"))])
     assert not conclude(story, seconds=1)
 
 
-def test_a_story_without_steps_proves_nothing(story: Story) -> None:
+def test_a_story_without_steps_fails(story: Story) -> None:
     assert not conclude(story, seconds=1)
 
 
-def test_a_step_that_checked_nothing_proves_nothing(story: Story) -> None:
+def test_a_step_that_checked_nothing_fails(story: Story) -> None:
     story.play([plays((1, 1)), plays()])
     assert not conclude(story, seconds=1)
 
 
-def test_a_step_that_fails_spoils_the_story_and_ends_it(story: Story) -> None:
+def test_an_error_in_a_step_fails_and_ends_the_story(story: Story) -> None:
     def fails(_: Story) -> None:
         raise EngineError("the stack did not end")
 
@@ -64,13 +64,13 @@ def test_waiting_ends_when_the_condition_holds_and_after_the_time_that_was_given
         story.wait_for(lambda: False, at_most=0)
 
 
-def test_what_is_no_terminal_gets_no_colour() -> None:
+def test_colour_is_used_only_on_a_terminal() -> None:
     written = io.StringIO()
     Page(written).mark("kept", good=True)
     assert written.getvalue() == "  ✓ kept\n"
 
 
-def test_an_edit_that_finds_nothing_to_change_is_an_error() -> None:
+def test_an_edit_that_changes_nothing_is_an_error() -> None:
     template = (PROJECT / EXAMPLE).read_text()
     with pytest.raises(ValueError, match="no-such-text"):
         edited(template, ("no-such-text", ""))

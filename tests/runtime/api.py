@@ -1,4 +1,4 @@
-"""The stand-in on a port, with a gate before it at which a call hangs for as long as the test wants."""
+"""The stand-in on a port. A test can hold a call as long as it wants."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ACCOUNT, REGION = "012345678912", "eu-central-1"
 
 
 class Held:
-    """A call that hangs: its caller hears nothing, and the API carries it out when the test lets it."""
+    """A call that gets no response. The API carries it out when the test says so."""
 
     def __init__(self) -> None:
         self._let_through = threading.Event()
@@ -34,17 +34,17 @@ class Held:
         self._is_dropped = False
 
     def come_through(self) -> None:
-        """Let the API carry the call out, and wait until it has."""
+        """Let the API carry out the call, and wait until it has done so."""
         self._let_through.set()
         assert self._done.wait(60), "the call never arrived, or was never carried out"
 
     def drop(self) -> None:
-        """Nothing ever comes of the call."""
+        """Drop the call: the API never carries it out."""
         self._is_dropped = True
         self._let_through.set()
 
     def pass_gate(self, act: Callable[[], Iterable[bytes]]) -> Iterable[bytes]:
-        """For the API: hang, then act."""
+        """For the API: wait, then carry out the call."""
         assert self._let_through.wait(60)
         answer = [] if self._is_dropped else list(act())
         self._done.set()
@@ -93,12 +93,12 @@ class Api:
         return domains
 
     def hold(self, operation: str) -> Held:
-        """The next call of that operation hangs."""
+        """Hold the next call of that operation."""
         self._held[operation] = held = Held()
         return held
 
     def after(self, operation: str, act: Callable[[], None]) -> None:
-        """Once the next call of that operation has been carried out, and before its caller hears of it, do this."""
+        """Do this after the next call of that operation is carried out, and before its caller gets the response."""
         self._after[operation] = act
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -1,4 +1,4 @@
-"""The built function in Lambda's own runtime, between an API that hangs on command and a mailbox for its answers."""
+"""The built function in Lambda's own runtime, with an API that can hold calls, and a mailbox for the answers."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ def api() -> Iterator[Api]:
 
 @pytest.fixture
 def mailbox() -> Iterator[Mailbox]:
-    # Not above: the function makes its client when it is imported, in the environment that tests/conftest.py has yet to
-    # set.
+    # Imported here, because the import creates the function's client. tests/conftest.py must set the environment before.
     from tests.handler.cloudformation import Mailbox
 
     mailbox = Mailbox()

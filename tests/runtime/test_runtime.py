@@ -15,7 +15,7 @@ from local.runtime import Runtime
 from tests.handler.cloudformation import Mailbox, event
 from tests.runtime.api import Api
 
-SECONDS = 6  # the function's timeout here: a fifth of it has to be enough for the answer on a slow machine, too
+SECONDS = 6  # the function's timeout here; a fifth of it must be enough for the answer, even on a slow machine
 PROPERTIES = {"DomainName": "customers", "DefaultExpirationDays": 30}
 
 Start = Callable[..., AbstractContextManager[Runtime]]
@@ -39,7 +39,7 @@ def runtime(start: Start) -> Iterator[Runtime]:
 
 
 def deliver(runtime: Runtime, mailbox: Mailbox, sent: dict[str, Any]) -> dict[str, Any]:
-    """Hand an event over. Returns the answer, of which there is one, and which the function returned too."""
+    """Invoke the function. Returns its answer, after checking that there is only one and that it was returned, too."""
     sent = {**sent, "ResponseURL": mailbox.url()}
     returned = runtime.invoke(sent)
     answers = mailbox.taken(sent["RequestId"])
@@ -62,7 +62,7 @@ class TestACreateDomainThatHangsPastTheDeadline:
     def create(self) -> dict[str, Any]:
         return event("Create", PROPERTIES)
 
-    def test_is_answered_failed_before_the_functions_end_and_comes_through_late(
+    def test_is_answered_failed_before_the_timeout_and_is_carried_out_late(
         self, create: dict[str, Any], runtime: Runtime, api: Api, mailbox: Mailbox
     ) -> None:
         held = api.hold("CreateDomain")
@@ -80,7 +80,7 @@ class TestACreateDomainThatHangsPastTheDeadline:
         assert not api.domains, "an orphan"
         assert len(mailbox.puts) == 2
 
-    def test_leaves_no_orphan_when_the_delete_arrives_before_it_comes_through(
+    def test_leaves_no_domain_if_the_delete_arrives_before_it_is_carried_out(
         self, create: dict[str, Any], runtime: Runtime, api: Api, mailbox: Mailbox
     ) -> None:
         held = api.hold("CreateDomain")
@@ -99,7 +99,7 @@ class TestACreateDomainThatHangsPastTheDeadline:
         assert not api.domains, "an orphan"
 
 
-def test_an_answer_refused_three_times_is_taken_once(runtime: Runtime, api: Api, mailbox: Mailbox) -> None:
+def test_an_answer_that_is_refused_three_times_is_accepted_once(runtime: Runtime, api: Api, mailbox: Mailbox) -> None:
     mailbox.first += [503, 400, 0]
 
     answer = deliver(runtime, mailbox, event("Create", PROPERTIES))
@@ -110,9 +110,7 @@ def test_an_answer_refused_three_times_is_taken_once(runtime: Runtime, api: Api,
     assert api.calls == ["CreateDomain"]
 
 
-def test_a_warm_environment_carries_nothing_of_an_event_into_the_next(
-    runtime: Runtime, api: Api, mailbox: Mailbox
-) -> None:
+def test_a_warm_environment_keeps_nothing_of_the_previous_event(runtime: Runtime, api: Api, mailbox: Mailbox) -> None:
     handled: list[dict[str, Any]] = []
 
     def handle(sent: dict[str, Any], status: str, physical_id: str, *reasons: str) -> None:

@@ -1,4 +1,4 @@
-"""The JSON Schema takes what the handler takes, refuses nothing else, and is what the pinned model makes it."""
+"""The JSON Schema accepts what the handler accepts, and agrees with the pinned model."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def described(value: Any) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(schema.FOLDER)))
-def test_the_file_is_what_the_model_makes_it(path: Path) -> None:
+def test_the_file_is_up_to_date_with_the_model(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == FILES[path], "run make schema"
 
 
@@ -155,7 +155,7 @@ def test_what_is_required_is_required(missing: str) -> None:
     ],
     ids=str,
 )
-def test_what_a_template_may_say_is_taken(changes: dict[str, Any]) -> None:
+def test_whatever_a_template_may_contain_is_accepted(changes: dict[str, Any]) -> None:
     assert [*VALIDATOR.iter_errors({**LEAST, **changes})] == []
 
 

@@ -1,4 +1,4 @@
-"""The tables in docs/properties-and-outputs.md say what the pinned botocore and the handler say."""
+"""The tables in docs/properties-and-outputs.md agree with the pinned botocore and the handler."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ def test_a_property_that_a_newer_model_brings_gets_a_row() -> None:
     assert "| `Colour` | text |  | `RED`, `GREEN` | Its colour. |" in rows
 
 
-def test_own_words_are_about_something_that_there_is() -> None:
+def test_every_description_written_here_belongs_to_an_existing_property() -> None:
     assert OWN_WORDS.keys() | WARNINGS.keys() <= described(service_model())
 
 
-def test_the_name_says_what_a_rename_destroys() -> None:
+def test_the_description_of_the_name_says_what_a_rename_deletes() -> None:
     [row] = [row for row in property_table(service_model()).splitlines() if row.startswith("| `DomainName` |")]
 
     assert "deletes the old one with its data" in row
@@ -96,6 +96,6 @@ def test_only_what_is_between_the_markers_changes() -> None:
     assert with_tables(text, service_model()) == text
 
 
-def test_a_page_without_a_place_for_a_table_is_an_error() -> None:
+def test_a_page_without_markers_for_a_table_is_an_error() -> None:
     with pytest.raises(ValueError, match="no place for the table: <!-- outputs"):
         with_tables(MARKED.replace("outputs", "inputs"), service_model())

@@ -1,4 +1,4 @@
-"""Clients of the stand-in within moto, each of whose responses is held against the API's model."""
+"""Clients of the stand-in in moto. Each response is checked against the API's model."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def boto3_session() -> boto3.Session:
 def make_client(boto3_session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClientMaker]:
     """Make clients within moto.
 
-    `checked=False` sends a request that botocore itself would refuse; with `attempts=1` nothing is tried again.
+    `checked=False` sends requests that botocore itself would refuse. `attempts=1` means no retries.
     """
     monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
     register()

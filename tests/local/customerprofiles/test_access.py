@@ -1,4 +1,4 @@
-"""The stand-in asks about the policies, and refuses in AWS's words."""
+"""The stand-in checks policies, and refuses with AWS's messages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PRINCIPAL = f"arn:aws:sts::{DEFAULT_ACCOUNT_ID}:assumed-role/provider/function"
 
 
 class Policies:
-    """Refuses what it is told to refuse, and remembers what it was asked."""
+    """Refuses the given actions, and records all questions."""
 
     def __init__(self, refused: Mapping[str, Decision] | None = None, shut: Sequence[str] = ()) -> None:
         self.refused = refused or {}
@@ -84,7 +84,7 @@ def test_everything_is_allowed_without_policies() -> None:
         (Decision.DENIED, "with an explicit deny in an identity-based policy"),
     ],
 )
-def test_a_refused_caller_is_told_so_in_the_words_of_aws(
+def test_a_refused_caller_gets_the_message_of_aws(
     client: CustomerProfilesClient, install: Install, decision: Decision, because: str
 ) -> None:
     policies = install(Policies({"profile:CreateDomain": decision}))
@@ -100,7 +100,7 @@ def test_a_refused_caller_is_told_so_in_the_words_of_aws(
     assert client.list_domains()["Items"] == []
 
 
-def test_the_caller_is_known_by_the_credentials_of_the_request(make_client: ClientMaker, install: Install) -> None:
+def test_the_caller_is_identified_by_the_credentials_of_the_request(make_client: ClientMaker, install: Install) -> None:
     policies = install(Policies())
     make_client(
         aws_access_key_id="ASIAFUNCTION", aws_secret_access_key="secret", aws_session_token="token"
@@ -135,7 +135,7 @@ def test_the_caller_needs_the_operations_own_action_on_the_domain(
     assert [(request.action, request.resource) for request in policies.actions] == [(action, resource)]
 
 
-def test_a_refused_caller_hears_nothing_of_mistakes_or_of_absent_domains(
+def test_a_refused_caller_learns_nothing_about_mistakes_or_absent_domains(
     unchecked_client: CustomerProfilesClient, install: Install
 ) -> None:
     denied = Decision.NOT_ALLOWED
@@ -169,7 +169,7 @@ def test_tags_are_condition_keys_of_the_request_and_of_the_domain(
     }
 
 
-class TestActionsThatTheServicePerformsWithItsCallersPermission:
+class TestActionsThatTheServicePerformsForItsCaller:
     def test_a_new_domain_needs_a_service_linked_role(self, client: CustomerProfilesClient, install: Install) -> None:
         policies = install(Policies())
         create(client)
@@ -196,7 +196,7 @@ class TestActionsThatTheServicePerformsWithItsCallersPermission:
         install(Policies({"profile:TagResource": Decision.NOT_ALLOWED}))
         create(client)
 
-    def test_a_key_is_granted_to_the_service_by_the_caller(
+    def test_the_caller_grants_the_service_the_use_of_a_key(
         self, client: CustomerProfilesClient, install: Install
     ) -> None:
         policies = install(Policies())
@@ -215,7 +215,7 @@ class TestActionsThatTheServicePerformsWithItsCallersPermission:
             ("alias/profiles", f"arn:aws:kms:us-east-1:{DEFAULT_ACCOUNT_ID}:alias/profiles"),
         ],
     )
-    def test_a_key_given_by_its_id_or_its_alias_is_asked_for_by_its_arn(
+    def test_a_key_id_or_alias_is_checked_as_an_arn(
         self, client: CustomerProfilesClient, install: Install, key: str, arn: str
     ) -> None:
         policies = install(Policies())
@@ -231,7 +231,7 @@ class TestActionsThatTheServicePerformsWithItsCallersPermission:
             client.update_domain(DomainName=NAME, DefaultEncryptionKey=KEY)
 
 
-class TestKeysQueuesAndBucketsThatDoNotLetTheServiceIn:
+class TestKeysQueuesAndBucketsThatDoNotAllowTheService:
     @pytest.mark.parametrize(
         ("action", "properties", "message"),
         [

@@ -38,7 +38,7 @@ def get(client: CustomerProfilesClient, name: str = NAME) -> dict[str, Any]:
 
 
 def contents(client: CustomerProfilesClient) -> tuple[list[str], list[str], list[str]]:
-    """What is in the domain and does not show in its Stats."""
+    """The contents of the domain that Stats do not count."""
     integrations = client.list_integrations(DomainName=NAME, IncludeHidden=True)["Items"]
     object_types = client.list_profile_object_types(DomainName=NAME)["Items"]
     domain_object_types = client.list_domain_object_types(DomainName=NAME)["Items"]
@@ -130,7 +130,7 @@ def test_an_absent_domain_is_not_found(
     assert_refused(error, "ResourceNotFoundException", 404, NAME)
 
 
-def test_of_many_creates_at_once_one_succeeds(client: CustomerProfilesClient) -> None:
+def test_one_of_many_simultaneous_creates_succeeds(client: CustomerProfilesClient) -> None:
     def created(days: int) -> bool:
         try:
             create(client, DefaultExpirationDays=days)
@@ -189,7 +189,7 @@ class TestUpdate:
 
 
 class TestDelete:
-    def test_it_takes_all_that_is_in_the_domain_along(self, client: CustomerProfilesClient) -> None:
+    def test_it_deletes_everything_in_the_domain(self, client: CustomerProfilesClient) -> None:
         create(client, DataStore={"Enabled": True})
         client.create_profile(DomainName=NAME)
         client.put_integration(DomainName=NAME, Uri=INSTANCE, ObjectTypeName="CTR")
@@ -295,7 +295,7 @@ def test_customer_data_shows_in_the_stats(client: CustomerProfilesClient) -> Non
 
 
 class TestDefaults:
-    def test_matching_runs_on_saturday_unless_told_otherwise(self, client: CustomerProfilesClient) -> None:
+    def test_matching_runs_on_saturday_by_default(self, client: CustomerProfilesClient) -> None:
         create(client, Matching={"Enabled": True})
         assert get(client)["Matching"]["JobSchedule"] == {"DayOfTheWeek": "SATURDAY", "Time": "00:00"}
 
@@ -314,7 +314,7 @@ class TestDefaults:
         assert ("Readiness" in created["DataStore"]) is enabled
         assert get(client)["DataStore"] == created["DataStore"]
 
-    def test_what_was_never_configured_is_not_reported(self, client: CustomerProfilesClient) -> None:
+    def test_settings_that_were_never_configured_are_not_reported(self, client: CustomerProfilesClient) -> None:
         create(client, DefaultEncryptionKey="")
         reported = {"DomainName", "DefaultExpirationDays", "CreatedAt", "LastUpdatedAt", "Stats", "Tags"}
         assert set(get(client)) == reported
@@ -331,7 +331,7 @@ class TestRuleBasedMatching:
         assert get(client)["RuleBasedMatching"]["Status"] == "PENDING"
 
     @pytest.mark.parametrize("change", [{"Enabled": False}, {"Enabled": True}])
-    def test_while_in_progress_an_update_that_carries_it_is_refused_whole(
+    def test_while_in_progress_an_update_with_it_is_refused_completely(
         self, client: CustomerProfilesClient, change: dict[str, bool]
     ) -> None:
         create(client, RuleBasedMatching={"Enabled": True})
@@ -370,7 +370,7 @@ class TestRuleBasedMatching:
         with pytest.raises(ValueError, match="not enabled"):
             model_of().rule_based_matching_status = "ACTIVE"
 
-    def test_moto_moves_the_status_on(self, client: CustomerProfilesClient) -> None:
+    def test_moto_advances_the_status(self, client: CustomerProfilesClient) -> None:
         create(client)
         client.update_domain(DomainName=NAME, RuleBasedMatching={"Enabled": True})
         state_manager.set_transition(RULE_BASED_MATCHING, {"progression": "manual", "times": 1})
@@ -405,7 +405,7 @@ class TestTags:
         with pytest.raises(client.exceptions.BadRequestException, match="50"):
             client.tag_resource(resourceArn=ARN, tags={"one-more": ""})
 
-    def test_nobody_sets_or_removes_cloudformations_own_tags(self, unchecked_client: CustomerProfilesClient) -> None:
+    def test_cloudformations_own_tags_cannot_be_set_or_removed(self, unchecked_client: CustomerProfilesClient) -> None:
         create(unchecked_client)
         model_of().tags["aws:cloudformation:stack-name"] = "x"
         with pytest.raises(unchecked_client.exceptions.BadRequestException, match="aws:"):
@@ -418,7 +418,7 @@ class TestTags:
         "arn",
         [ARN.replace("us-east-1", "eu-central-1"), ARN.replace(DEFAULT_ACCOUNT_ID, "1" * 12), f"{ARN}/object-types/x"],
     )
-    def test_an_arn_is_taken_to_the_letter(self, client: CustomerProfilesClient, arn: str) -> None:
+    def test_an_arn_must_match_exactly(self, client: CustomerProfilesClient, arn: str) -> None:
         create(client)
         with pytest.raises(client.exceptions.ResourceNotFoundException):
             client.list_tags_for_resource(resourceArn=arn)
@@ -452,7 +452,7 @@ class TestList:
         assert [item["DomainName"] for item in rest["Items"]] == ["d"]
 
     @pytest.mark.parametrize("token", ["x", "e30=", "W10=", "é"])
-    def test_a_token_of_another_making_is_refused(self, client: CustomerProfilesClient, token: str) -> None:
+    def test_an_invalid_token_is_refused(self, client: CustomerProfilesClient, token: str) -> None:
         with pytest.raises(client.exceptions.BadRequestException, match="NextToken"):
             client.list_domains(NextToken=token)
 

@@ -1,4 +1,4 @@
-"""The stand-in takes as many calls a second as the API does by default, if its quotas are switched on."""
+"""With quotas, the stand-in accepts as many calls a second as the API does by default."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The time of the quotas, which are on."""
+    """A clock for the quotas, which are switched on."""
     clock = Clock()
     monkeypatch.setattr(CustomerProfilesBackend, "quotas", Quotas(clock=clock))
     return clock
@@ -59,7 +59,7 @@ def test_one_create_a_second_is_taken(client: CustomerProfilesClient, clock: Clo
     create(client, "two")
 
 
-def test_a_throttled_call_changes_nothing_and_costs_nothing(client: CustomerProfilesClient, clock: Clock) -> None:
+def test_a_throttled_call_changes_nothing_and_does_not_count(client: CustomerProfilesClient, clock: Clock) -> None:
     create(client, "one")
     for _ in range(9):
         clock.now += 0.1
@@ -70,7 +70,7 @@ def test_a_throttled_call_changes_nothing_and_costs_nothing(client: CustomerProf
     create(client, "two")
 
 
-def test_a_pause_saves_up_one_second_of_calls_and_no_more(client: CustomerProfilesClient, clock: Clock) -> None:
+def test_a_pause_saves_at_most_one_second_of_calls(client: CustomerProfilesClient, clock: Clock) -> None:
     client.list_domains()
     clock.now += 3600
     for _ in range(5):
@@ -106,7 +106,7 @@ def test_an_operation_without_a_quota_is_not_limited() -> None:
         quotas.count(DEFAULT_ACCOUNT_ID, "us-east-1", "ListDomains")
 
 
-def test_over_time_a_bucket_gives_what_its_rate_says() -> None:
+def test_over_time_a_quota_allows_its_rate() -> None:
     clock = Clock()
     bucket = TokenBucket(5, clock)
     taken = 0

@@ -1,4 +1,4 @@
-"""The stand-in refuses what the API's model excludes, and names where it is."""
+"""The stand-in refuses requests that the API's model does not allow, and names the member."""
 
 from __future__ import annotations
 

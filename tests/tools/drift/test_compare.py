@@ -1,4 +1,4 @@
-"""What differs between a resource of a template and its live domain, one line for each path."""
+"""Differences between a resource in a template and its live domain, one for each path."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_an_empty_key_in_the_template_and_a_live_one_differ() -> None:
     assert found == {"DefaultEncryptionKey": ("", LIVE["DefaultEncryptionKey"])}
 
 
-def test_a_difference_that_the_service_is_at_work_on_says_so() -> None:
+def test_a_difference_that_the_service_is_applying_is_marked() -> None:
     live = {**LIVE["RuleBasedMatching"], "Status": "IN_PROGRESS", "MatchingRules": [{"Rule": ["A"]}, {"Rule": ["C"]}]}
 
     (found,) = compared(RuleBasedMatching=live).differences
@@ -188,7 +188,7 @@ def test_a_tag_of_the_stack_that_an_unknown_one_of_the_template_replaces_is_not_
     assert lines(compared({"Tags": SECRET}, stack_tags={"CostCentre": "4711"})) == {}
 
 
-def test_a_domain_that_is_gone_is_one_line() -> None:
+def test_a_deleted_domain_is_one_line() -> None:
     (found,) = compare(Wanted(STACK, "Domain", "shop", PROPERTIES, {}), None, SHAPE).differences
 
     assert (found.path, found.template, found.live) == ("DomainName", "shop", None)
@@ -212,7 +212,7 @@ def test_another_owner_is_named() -> None:
     assert lines(compared(Tags=foreign)) == {OWNER: ("Domain of stack crm", "Domain of stack web")}
 
 
-def test_a_domain_on_loan_names_who_has_it() -> None:
+def test_a_domain_that_another_resource_took_over_names_that_resource() -> None:
     lent = {f"{key}.1": value for key, value in OWN.items()}
     tags = {"Team": "crm", **lent, STACK_ID: OTHER, LOGICAL_ID: "Borrowed", REQUEST_ID: "adopted"}
 

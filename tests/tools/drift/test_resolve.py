@@ -1,4 +1,4 @@
-"""Functions resolved to the values that CloudFormation gave, and what can't be known never guessed."""
+"""Intrinsic functions are resolved to CloudFormation's values. Unknown values are never guessed."""
 
 from __future__ import annotations
 

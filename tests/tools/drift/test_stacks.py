@@ -1,4 +1,4 @@
-"""What the functions in a template can refer to, as CloudFormation and the services beside it tell it (moto's)."""
+"""The values that intrinsic functions can refer to, read from CloudFormation and other services (moto's)."""
 
 from __future__ import annotations
 
@@ -140,13 +140,13 @@ def test_a_stack_that_is_being_changed_can_not_be_compared() -> None:
             read("crm", StackStatus=status)
 
 
-def test_a_call_that_is_refused_is_told_in_its_own_words() -> None:
+def test_a_refused_call_is_reported_with_its_own_message() -> None:
     with pytest.raises(CannotTellError, match="no-such-stack"):
         Account(boto3.Session()).stacks("no-such-stack")
 
 
 @pytest.mark.parametrize(("given", "passes_on"), [("true", True), ("false", False)])
-def test_whether_the_provider_passes_stack_tags_on_is_told_by_its_own_stack(given: str, passes_on: bool) -> None:
+def test_the_providers_stack_tells_whether_it_propagates_stack_tags(given: str, passes_on: bool) -> None:
     parameters = {"PropagateStackTags": {"Type": "String"}}
     token = "arn:aws:lambda:eu-central-1:123456789012:function:provider"
     output = {"Value": token, "Export": {"Name": "provider-ServiceToken"}}

@@ -29,6 +29,6 @@ def test_a_value_is_read_as_cloudformation_reads_it(text: str, value: Any) -> No
 
 
 @pytest.mark.parametrize("text", ["a: [", "- a list", "text", ""])
-def test_what_is_no_template_is_refused(text: str) -> None:
+def test_what_is_not_a_template_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         read(text)

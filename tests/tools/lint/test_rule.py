@@ -1,4 +1,4 @@
-"""cfn-lint's rule finds in a template what its deployment would fail for, at its line, and nothing else."""
+"""The cfn-lint rule reports exactly the mistakes for which the deployment would fail, at their lines."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ Transform: AWS::Serverless-2016-10-31
 
 
 def run_cfn_lint(program: Path, templates: list[Path], cwd: Path, rules: Path, *more: str) -> list[dict[str, Any]]:
-    """What the real cfn-lint reports, run in a folder of its own with nothing of ours in its environment."""
+    """The report of the real cfn-lint, run in an empty folder and without this project's environment."""
     done = subprocess.run(
         [program, "--append-rules", rules, "--format", "json", *more, "--", *templates],
         cwd=cwd,
@@ -262,7 +262,7 @@ def test_cfn_lint_reports_each_mistake_at_its_line_and_nothing_else(
     assert bool(marked(path)) == (RULE in {match["Rule"]["Id"] for match in found if match["Filename"] == str(path)})
 
 
-def test_the_texts_are_those_that_the_deployment_would_fail_with(
+def test_the_texts_are_those_of_the_failed_deployment(
     found: list[dict[str, Any]], template_files: dict[str, Path]
 ) -> None:
     with pytest.raises(InvalidPropertiesError) as caught:
@@ -270,7 +270,7 @@ def test_the_texts_are_those_that_the_deployment_would_fail_with(
     assert [text for _, text in reported(found, template_files["a template for SAM"])] == [str(caught.value)]
 
 
-def test_the_rule_works_in_a_checkout_alone_with_another_botocore(
+def test_the_rule_works_with_only_a_checkout_and_another_botocore(
     template_files: dict[str, Path], found: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     program = ROOT / ".venv" / "sam" / "bin" / "cfn-lint"
@@ -410,7 +410,7 @@ DYNAMIC_ADVICE = (
         ("{{resolve:ssm:everything}}", [([], f"Properties: {DYNAMIC_ADVICE}")]),
     ],
 )
-def test_advice_is_given_on_what_is_written_and_on_nothing_else(properties: Any, expected: Any) -> None:
+def test_advice_is_given_only_on_what_the_template_says(properties: Any, expected: Any) -> None:
     assert problems_of(properties, DomainAdvice) == expected
 
 
