@@ -4,7 +4,7 @@
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-# These settings of the caller would change what the tools in the environments import.
+# With these variables of the caller the tools would import other packages than those of their environments.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 TEST := .venv/test/bin
@@ -120,11 +120,11 @@ define lock
 	} >$(notdir $(1)).new && mv $(notdir $(1)).new $(notdir $(1)).txt
 endef
 
-## Environments: separate ones for the demo, the tests, SAM and the local engine, which pin different versions of botocore
+## Environments: several, since the demo, the tests, SAM and the local engine pin different versions of botocore
 
 .PHONY: environments
 environments: SET_UP = $(FOR_TESTS)
-environments: $(call complete,$(FOR_TESTS))
+environments: $(call complete,$(FOR_TESTS)) ## install .venv/test, .venv/sam (the SAM CLI) and .venv/engine
 
 .venv/%/.complete: requirements/%.txt | $(call complete,$(UV))
 	$(call announce,$*)

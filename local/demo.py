@@ -1,9 +1,9 @@
-"""The demo: a stack's whole life on this machine, each promise checked by asking the API, not only CloudFormation.
+"""The demo: creates, changes and deletes a stack on this machine, and checks each promise by asking the API.
 
     python -m local.demo
 
-prints what happens as it happens, and at the end what was proved. The exit code is 0 when every promise was kept, 1
-when one was not or something failed, 130 after Ctrl-C and 143 after SIGTERM.
+prints each event when it happens, and at the end the results. The exit code is 0 if every promise was kept, 1 if one
+was not kept or something failed, 130 after Ctrl-C and 143 after SIGTERM.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from local.story import FAILURES, Story, conclude
 
 
 def play(engine: Engine, page: Page) -> Story:
-    """Deploy the provider and play the story of a stack's life on it."""
+    """Deploy the provider and run the steps of the demo."""
     page.heading("Deploy the provider, as to AWS")
     with page.timed("sam build"):
         engine.build_provider()

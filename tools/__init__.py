@@ -1,1 +1,1 @@
-"""Commands that generate files of this repository or ask about deployed stacks; nothing here gets into the function."""
+"""Commands that generate files of this repository, measure, or compare deployed stacks. Not part of the function."""

@@ -1,17 +1,16 @@
-"""Writes the files of tools/lint/ that are made from the API's model:
+"""Writes the files of tools/lint/ that are generated from the API's model:
 
     schema.json        JSON Schema of the resource's properties
     template.json      JSON Schema of a whole template, for editors: it looks at resources of this type only
-    rules/model.json   the part of the model that cfn-lint's rule needs: cfn-lint has a botocore of its own, and what is
-                       right is what the function's botocore says
+    rules/model.json   the part of the model that cfn-lint's rule needs: cfn-lint has its own botocore, but the model of
+                       the function's botocore is the one that counts
 
     python -m tools.schema
 
-A schema can say less than the handler checks: numbers written as text have no bounds, and duplicates in a list of tags
-are not seen. What it refuses the handler refuses too. In place of any value it takes an intrinsic function, written
-long (`Fn::Sub: ...`), or a dynamic reference; whether an editor knows the short form (`!Sub`) is up to the editor.
-cfn-lint takes no schema for a custom resource (it holds each against AWS::CloudFormation::CustomResource), hence the
-rule.
+A schema checks less than the handler: it has no bounds for numbers written as text, and finds no duplicates in a list
+of tags. Whatever it refuses, the handler refuses too. Instead of any value it accepts an intrinsic function in the long
+form (`Fn::Sub: ...`) or a dynamic reference. Whether the short form (`!Sub`) works depends on the editor. cfn-lint
+cannot use a schema for a custom resource (it uses AWS::CloudFormation::CustomResource for all), so it needs the rule.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ TYPE_NAME = "Custom::CustomerProfilesDomain"
 _LONGEST_DESCRIPTION = 300  # characters
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 
-# What CloudFormation itself wants of a custom resource
+# The properties that CloudFormation itself reads
 # (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html).
 OF_CLOUDFORMATION: dict[str, Shape] = {
     "ServiceToken": Shape("String", {"type": "string", "documentation": "The ARN of the provider's function."}),
@@ -52,8 +51,8 @@ OF_CLOUDFORMATION: dict[str, Shape] = {
     ),
 }
 
-# CloudFormation hands scalars over as text, so a template may write them as text or as what they are; where the API
-# wants text, a number is as good (`CostCentre: 4711`).
+# CloudFormation sends scalars as text, so a template may write them as text or in their own type. If the API expects
+# text, a number is also accepted (`CostCentre: 4711`).
 _SCALARS: dict[str, dict[str, Any]] = {
     "boolean": {"type": ["boolean", "string"], "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$"},
     "integer": {"type": ["integer", "string"], "pattern": f"^{INTEGER.pattern}$"},
@@ -84,7 +83,7 @@ def main() -> None:
 
 
 def generated() -> dict[Path, str]:
-    """The content of each file, as it should be."""
+    """The current content of each file."""
     raw = Loader().load_service_model("customer-profiles", "service-2")
     model = ServiceModel(raw)
     shape = model.operation_model("CreateDomain").input_shape
@@ -132,7 +131,7 @@ def template_schema(resource: str) -> dict[str, Any]:
 
 
 def model_of(shapes: Mapping[str, Any], **roots: Shape) -> dict[str, Any]:
-    """The roots and all that they are made of, as the model's shapes have them, without the documentation."""
+    """The root shapes and all shapes in them, as in the model, without the documentation."""
     names = sorted(shapes_needed(dict(shapes), [{"shape": root.name} for root in roots.values()]))
     return {
         **{name: root.name for name, root in roots.items()},
@@ -178,13 +177,13 @@ def _text(shape: Shape) -> dict[str, Any]:
     schema = {**_SCALARS["string"], **_bounds(shape, "minLength", "maxLength")}
     pattern = shape.metadata.get("pattern")
     if pattern:
-        # Without anchors the API means the whole text, and JSON Schema any part of it.
+        # A pattern without anchors must match the whole text in the API, but any part of it in JSON Schema.
         schema["pattern"] = pattern if pattern.startswith("^") else f"^({pattern})$"
     return schema
 
 
 def _tags(shape: Any) -> dict[str, Any]:
-    """Tags as a map, or as the native resource type has them."""
+    """Tags as a map, or in the native resource type's form."""
     most = most_tags(shape)
     key = {**_text(shape.key), "not": {"enum": sorted(OWNERSHIP_KEYS)}}
     value = _value(shape.value)

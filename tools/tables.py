@@ -1,4 +1,4 @@
-"""The tables in docs/properties-and-outputs.md, made from botocore's model of the API and the handler's own code.
+"""Generates the tables in docs/properties-and-outputs.md from botocore's model of the API and the handler's code.
 
     python -m tools.tables
 
@@ -23,7 +23,7 @@ from handler.properties import CONNECT_PREFIX, OWN_PROPERTIES, most_tags
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/properties-and-outputs.md"
 
-# Where the model's first sentence doesn't say it, and for the one attribute that the API doesn't report.
+# For properties that the model's first sentence does not explain, and for the attribute that the API does not report.
 OWN_WORDS = {
     "DefaultEncryptionKey": "ARN of the KMS key that encrypts the data. Empty: a key of AWS's own.",
     "DeadLetterQueueUrl": "URL of the SQS queue for data that could not be ingested. Empty: none.",
@@ -42,7 +42,7 @@ OWN_WORDS = {
     "DataStore.Readiness.ProgressPercentage": "How far the data store is from being ready, roughly.",
     "DataStore.Readiness.Message": "What the API says of that.",
 }
-# What a user of the property has to know in addition.
+# Additional warnings for users of a property.
 WARNINGS = {
     "DomainName": f"A Connect instance may use only domains whose names begin with `{CONNECT_PREFIX}`. Another name "
     "makes a new, empty domain, and the clean-up after the update deletes the old one with its data, unless "
@@ -65,14 +65,14 @@ def service_model() -> ServiceModel:
 
 
 def property_table(model: ServiceModel) -> str:
-    """All properties of the resource, those of its structures below them."""
+    """All properties of the resource, each structure followed by its members."""
     shape: Any = model.operation_model("CreateDomain").input_shape
     rows: list[tuple[str, ...]] = [
         (f"`{path}`", _type(member), "yes" if required else "", _allowed(member), _words_for_setting(path, member))
         for path, member, required in _members(shape)
         if path != "Tags"
     ]
-    # Not what the API takes, but what it leaves: some are the resource's own.
+    # Fewer than the API allows, since some tags are the resource's own.
     tags = shape.members["Tags"]
     rows.append(("`Tags`", _type(tags), "", f"at most {most_tags(tags)}", _words("Tags", tags)))
     rows += [(f"`{name}`", _type(member), "", "", member.documentation) for name, member in OWN_PROPERTIES.items()]
@@ -80,7 +80,7 @@ def property_table(model: ServiceModel) -> str:
 
 
 def output_table(model: ServiceModel) -> str:
-    """All attributes for Fn::GetAtt: what the handler answers for a domain of which the API reports everything."""
+    """All attributes for Fn::GetAtt: the handler's answer for a domain with every attribute."""
     asked: Any = model.operation_model("CreateDomain").input_shape
     reported: Any = model.operation_model("GetDomain").output_shape
     rows: list[tuple[str, ...]] = []
@@ -93,12 +93,12 @@ def output_table(model: ServiceModel) -> str:
 
 
 def described(model: ServiceModel) -> set[str]:
-    """Everything that the two tables have a row for."""
+    """The names of all rows in both tables."""
     return set(re.findall(r"^\| `([^`]+)`", property_table(model) + "\n" + output_table(model), re.MULTILINE))
 
 
 def with_tables(text: str, model: ServiceModel) -> str:
-    """The text with both tables as they have to be. Raises ValueError if it has no place for one of them."""
+    """The text with both current tables. Raises ValueError if the markers of one are missing."""
     for name, table in (("properties", property_table(model)), ("outputs", output_table(model))):
         place = re.compile(rf"(<!-- {name}\b[^\n]*-->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not place.search(text):
@@ -127,7 +127,7 @@ def _type(shape: Any) -> str:
 
 
 def _allowed(shape: Any) -> str:
-    """The values that the API takes."""
+    """The values that the API accepts."""
     rules = []
     if "enum" in shape.metadata:
         rules.append(", ".join(f"`{value}`" for value in shape.metadata["enum"]))
@@ -152,7 +152,7 @@ def _number(number: float) -> str:
 
 
 def _words(path: str, shape: Shape) -> str:
-    """The first sentence of the model's description, unless there are words of our own."""
+    """The description from this module, or the first sentence of the model's description."""
     if path in OWN_WORDS:
         return OWN_WORDS[path]
     text = " ".join(unescape(re.sub(r"<[^>]+>", " ", shape.documentation)).split())

@@ -22,7 +22,7 @@ def api() -> Iterator[Api]:
 
 @pytest.fixture
 def mailbox() -> Iterator[Mailbox]:
-    # Imported here, because the import creates the function's client. tests/conftest.py must set the environment before.
+    # Imported here, since the import creates the function's client. tests/conftest.py must set the environment before.
     from tests.handler.cloudformation import Mailbox
 
     mailbox = Mailbox()

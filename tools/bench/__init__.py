@@ -1,1 +1,1 @@
-"""Measures how quick, small and patient the function is, beside what one would write instead."""
+"""Measures the function's speed, size and behaviour under quotas, and compares it with alternatives."""

@@ -1,4 +1,4 @@
-"""What is compared: this project and the alternatives to it, each as `sam build` leaves it."""
+"""The functions that are compared: this project and its alternatives, each built by `sam build`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Resources:
 
 
 def build(folder: Path, interpreter: Interpreter, sam: Path) -> list[Artifact]:
-    """Build them all into that folder. This project is the first, the bare handler the second."""
+    """Build all of them into a folder. This project is the first, the bare handler the second."""
     bare = _build_with_sam("bare", folder, interpreter, sam)
     compiled = folder / "bare-compiled"
     shutil.copytree(bare, compiled)
@@ -38,7 +38,7 @@ def build(folder: Path, interpreter: Interpreter, sam: Path) -> list[Artifact]:
 
 
 def build_cdks(artifact: Path) -> list[Artifact]:
-    """The handler of CDK's AwsCustomResource, if there is a Node to run it and .venv/cdk to take it from.
+    """The handler of CDK's AwsCustomResource, if Node and .venv/cdk are installed.
 
     Lambda has the AWS SDK for JavaScript in the image of its runtime; here npm installs the one client that is used.
     """

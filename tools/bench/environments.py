@@ -1,7 +1,7 @@
-"""One execution environment for each event, as many as CloudFormation sends at once: what Lambda does.
+"""Runs each event in its own execution environment, all at the same time, as Lambda does.
 
-A process imports the function and then forks once for each event. A fork has no connection and no retries of another
-one, and answers one event; it lacks only the import, which a hundred processes on few cores would otherwise measure.
+A process imports the function and then forks once for each event. A fork shares no connection and no retries with
+others, and answers one event. The import happens only once: a hundred imports on a few cores would distort the result.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children) and 1)
 def invoke_at_once(
     artifact: Artifact, python: Path, environment: Mapping[str, str], events: Sequence[Mapping[str, Any]], log: Path
 ) -> None:
-    """Hand each event to an environment of its own, all at the same time, and wait until all have ended.
+    """Run each event in its own environment, all at the same time, and wait until all have ended.
 
-    Raises RuntimeError if an invocation fails, which Lambda would repeat. What the function logs is written to `log`.
+    Raises RuntimeError if an invocation fails, which Lambda would retry. The function's log is written to `log`.
     """
     variables = {
         **lambda_environment(artifact.folder, artifact.handler, SECONDS),

@@ -1,4 +1,4 @@
-"""Many domains made, changed and deleted at once, of an API that takes only so many calls a second."""
+"""Creates, changes and deletes many domains at once, with an API that limits the calls a second."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tools.bench.environments import invoke_at_once
 
 @dataclass(frozen=True)
 class Storm:
-    """So many events of one kind at once, and what became of them."""
+    """The result of many events of one kind at once."""
 
     events: str
     domains: int
@@ -30,7 +30,7 @@ class Storm:
 
 
 def measure(artifact: Artifact, endpoints: Endpoints, python: Path, *, sizes: Sequence[int]) -> Iterator[Storm]:
-    """For each of the sizes make, change and delete that many domains; each of the three at once."""
+    """For each size create that many domains at once, then change them at once, then delete them at once."""
     for size in sizes:
         endpoints.limit(CALLS_PER_SECOND)
         url = endpoints.response_url
@@ -53,7 +53,7 @@ def _storm(
     endpoints: Endpoints,
     python: Path,
 ) -> Storm:
-    """Send the events at once; each of them has to make one call of each of the operations, the last one last."""
+    """Send the events at once. Each must call each operation once, in this order."""
     endpoints.seen()
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
@@ -71,6 +71,6 @@ def _storm(
 
 
 def _quota_seconds(operation: str, calls: int) -> float:
-    """What the quota itself dictates: the first second's worth of calls is taken at once."""
+    """The shortest time that the quota allows. The calls of the first second can all be made at once."""
     rate = CALLS_PER_SECOND[operation]
     return max(0.0, (calls - rate) / rate)

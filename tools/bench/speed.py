@@ -1,4 +1,4 @@
-"""The time from event to answer, cold and warm. All contenders run in turn, so the machine's load affects all alike."""
+"""The time from event to answer, cold and warm. The functions run in turn, so the machine's load affects all equally."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from local.runtime import Runtime
 
 @dataclass
 class Times:
-    """What was measured of a contender, in milliseconds and MiB."""
+    """The measurements of one function, in milliseconds and MiB."""
 
     cold: list[float] = field(default_factory=list)
     warm: list[float] = field(default_factory=list)
@@ -33,12 +33,12 @@ class Times:
 def measure(
     contenders: Sequence[Artifact], endpoints: Endpoints, python: Path, *, rounds: int, warm_events: int
 ) -> dict[str, Times]:
-    """Measure Creates; in each round every contender is started once."""
+    """Measure Creates. In each round every function has one cold start."""
     times = {contender.name: Times() for contender in contenders}
     for number in range(rounds + 1):
         for contender in contenders:
             measured = _one_environment(contender, endpoints, python, warm_events)
-            if number > 0:  # the first round brings the files into memory
+            if number > 0:  # the first round loads the files into the system's cache
                 times[contender.name] += measured
     return times
 

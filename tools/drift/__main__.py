@@ -55,7 +55,7 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def compared(account: Account, name: str, function: str) -> Iterator[StackReport]:
-    """A report for each stack that has such domains; `function` narrows them to those of one provider."""
+    """A report for each stack with domains. `function` limits them to those of one provider."""
     for description in account.stacks(name):
         stack_name = description["StackName"]
         try:
@@ -74,7 +74,7 @@ def compared(account: Account, name: str, function: str) -> Iterator[StackReport
 
 
 def _is_of(stack: Stack, resource: Resource, function: str) -> bool:
-    """Whether the resource may be of the provider with that function: where that can't be known, it may."""
+    """Whether the resource can belong to the provider with that function. True if that cannot be known."""
     try:
         token = stack.service_token(resource)
     except CannotTellError:

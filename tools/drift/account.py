@@ -1,4 +1,4 @@
-"""What CloudFormation and the other services say: thin reads of one account and region, as plain values.
+"""Reads CloudFormation and other services in one account and region, and returns plain values.
 
 Every call here only reads; docs/drift.md has the policy that allows them.
 """
@@ -28,12 +28,12 @@ _T = TypeVar("_T")
 
 
 class CannotTellError(Exception):
-    """Something that is needed is missing, or a call failed; str() says what."""
+    """Something required is missing, or a call failed. The message says what."""
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource as its stack lists it."""
+    """A resource in the stack's list."""
 
     logical_id: str
     physical_id: str
@@ -42,17 +42,17 @@ class Resource:
 
     @property
     def is_domain(self) -> bool:
-        """Whether it is one of this project's resources; CloudFormation lists deleted and abandoned ones, too."""
+        """Whether it is an existing resource of this project. CloudFormation also lists deleted and retained ones."""
         return self.resource_type == RESOURCE_TYPE and self.status not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
 
 
 class Account:
-    """An account in one region, as far as it can be read. Every method raises CannotTellError where a call fails."""
+    """An account in one region. Every method raises CannotTellError if a call fails."""
 
     def __init__(self, session: boto3.Session) -> None:
         self._cloudformation = session.client("cloudformation", config=_CONFIG)
         self._customer_profiles = session.client("customer-profiles", config=_CONFIG)
-        self._ssm = functools.cache(lambda: session.client("ssm", config=_CONFIG))  # few templates need it
+        self._ssm = functools.cache(lambda: session.client("ssm", config=_CONFIG))  # only few templates need it
         self.exports = functools.cache(self._exports)
         self.ssm_parameter = functools.cache(self._ssm_parameter)
         self.passes_stack_tags_on = functools.cache(self._passes_stack_tags_on)
@@ -63,12 +63,12 @@ class Account:
         return self._customer_profiles.meta.service_model.operation_model("CreateDomain").input_shape
 
     def stacks(self, name: str = "") -> list[StackTypeDef]:
-        """What DescribeStacks says of the stack of that name, or of every stack."""
+        """The response of DescribeStacks for the stack of that name, or for every stack."""
         paginator = self._cloudformation.get_paginator("describe_stacks")
         return _read(lambda: [s for page in paginator.paginate(**_named(name)) for s in page["Stacks"]])
 
     def resources(self, stack_id: str) -> tuple[Resource, ...]:
-        """All that the stack lists."""
+        """All resources in the stack's list."""
         paginator = self._cloudformation.get_paginator("list_stack_resources")
         pages = paginator.paginate(StackName=stack_id)
         summaries = _read(lambda: [item for page in pages for item in page["StackResourceSummaries"]])
@@ -118,7 +118,7 @@ class Account:
         return None if parameter["Type"] == "SecureString" else str(parameter["Value"])
 
     def _passes_stack_tags_on(self, service_token: str) -> bool | None:
-        """Whether the provider with that function gives domains the tags of their stack; None if nothing tells."""
+        """Whether the provider with that function sets the tags of a stack on its domains. None if unknown."""
         # The provider's stack exports its function's ARN.
         try:
             exports = self.exports().values()

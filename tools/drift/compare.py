@@ -1,4 +1,4 @@
-"""A domain compared with its template, by the handler's own translation and comparison. Pure: values in, values out."""
+"""Compares a domain with its template, with the handler's own translation and comparison. Pure functions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OWNER = "(owner)"
 
 @dataclass(frozen=True)
 class Difference:
-    """One property, tag or other fact that is not as the template has it; `live` is None where it is missing."""
+    """A property, tag or other value that differs from the template. `live` is None if it is missing."""
 
     path: str
     template: Any
@@ -30,7 +30,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class NotKnown:
-    """A value that could not be compared. `failed`: something that should have worked did not."""
+    """A value that could not be compared. `failed`: because of an error."""
 
     path: str
     reason: str
@@ -39,7 +39,7 @@ class NotKnown:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What comparing one domain found."""
+    """The result of comparing one domain."""
 
     differences: tuple[Difference, ...] = ()
     not_known: tuple[NotKnown, ...] = ()
@@ -79,14 +79,14 @@ def compare(wanted: Wanted, live: Mapping[str, Any] | None, shape: StructureShap
 
 
 def _undisputed(stack_tags: Mapping[str, str], unknown: Mapping[Path, Unknown]) -> Mapping[str, str]:
-    """The stack's tags without those that an unknown tag of the template's own may replace."""
+    """The stack's tags, without those that an unknown tag of the template may replace."""
     keys = {path[1] if len(path) > 1 else 0 for path in unknown if path[0] == "Tags"}
     has_unknown_key = any(isinstance(key, int) for key in keys)
     return {} if has_unknown_key else {key: value for key, value in stack_tags.items() if key not in keys}
 
 
 def _problems(known: Any, unknown: Mapping[Path, Unknown], shape: StructureShape) -> list[Problem]:
-    """What the API would not take, but for what is missing only because it is unknown."""
+    """The mistakes in the properties, without values that are missing only because they are unknown."""
     try:
         translate(known, shape)
     except InvalidPropertiesError as error:
@@ -95,7 +95,7 @@ def _problems(known: Any, unknown: Mapping[Path, Unknown], shape: StructureShape
 
 
 def _is_within(one: Path, other: Path) -> bool:
-    """Whether one of the paths leads to the other."""
+    """Whether one of the paths is the beginning of the other."""
     return all(step == its for step, its in zip(one, other, strict=False))
 
 
@@ -139,7 +139,7 @@ def _of_settings(desired: Desired, live: Mapping[str, Any], shape: StructureShap
 
 
 def _differing(path: Path, value: Any, live: Any, shape: StructureShape) -> list[tuple[Path, Any, Any]]:
-    """The innermost differences at a path: the path of each, the template's value, the live one."""
+    """The innermost differences below a path: each with its path, the template's value and the live value."""
     if not _differs(path, value, live, shape):
         return []
     parts = [(step, part, its) for step, part, its in _parts(path, value, live)]
@@ -148,7 +148,7 @@ def _differing(path: Path, value: Any, live: Any, shape: StructureShape) -> list
 
 
 def _parts(path: Path, value: Any, live: Any) -> Iterator[tuple[str | int, Any, Any]]:
-    """The members of a structure, or the entries of a list, beside the live ones."""
+    """The members of a structure, or the entries of a list, each with the live one."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             yield name, item, live.get(name) if isinstance(live, Mapping) else None
@@ -163,14 +163,14 @@ def _is_set(path: Path) -> bool:
 
 
 def _differs(path: Path, value: Any, live: Any, shape: StructureShape) -> bool:
-    """Whether the handler's comparison finds a difference where everything but this path is cut away."""
+    """Whether the handler's comparison finds a difference in this path alone."""
     desired = Desired("", settings=_wrapped(path, value))
     found = changes.find(desired, desired, _wrapped(path, live), None, shape)
     return bool(found.updates or found.postponed)
 
 
 def _wrapped(path: Path, value: Any) -> dict[str, Any]:
-    """The value inside of structures and lists of one member each, so that it is at the path."""
+    """The value at this path, in structures and lists that have no other member."""
     for step in reversed(path):
         value = [value] if isinstance(step, int) else {} if value is None else {step: value}
     wrapped: dict[str, Any] = value
@@ -178,5 +178,5 @@ def _wrapped(path: Path, value: Any) -> dict[str, Any]:
 
 
 def _written(path: Path) -> str:
-    """`Matching.AutoMerging.Consolidation.MatchingAttributesList[0][1]`, as the handler's messages have it."""
+    """`Matching.AutoMerging.Consolidation.MatchingAttributesList[0][1]`, as in the handler's messages."""
     return str(Problem(path, "")).removesuffix(": ")

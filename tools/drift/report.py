@@ -1,4 +1,4 @@
-"""What was found, as a table for a person or as JSON for a pipeline, and the exit status that goes with it."""
+"""The report: a table, or JSON for a pipeline, and the exit status."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HEADINGS = ("property", "template", "live", "")
 
 
 class Verdict(enum.IntEnum):
-    """The exit status, from the best to the worst: a failed check must not pass for a found difference."""
+    """The exit status, from best to worst. A failed check is worse than a difference."""
 
     NO_DRIFT = 0
     DRIFT = 1
@@ -28,7 +28,7 @@ class Verdict(enum.IntEnum):
 
 @dataclass(frozen=True)
 class DomainReport:
-    """What was found about one resource; `failure` says why nothing was."""
+    """The result for one resource. `failure` says why there is none."""
 
     logical_id: str
     domain_name: str
@@ -44,7 +44,7 @@ class DomainReport:
 
 @dataclass(frozen=True)
 class StackReport:
-    """What was found about one stack; `failure` says why nothing was."""
+    """The result for one stack. `failure` says why there is none."""
 
     stack_name: str
     domains: tuple[DomainReport, ...] = ()

@@ -1,12 +1,12 @@
-"""A template's intrinsic functions resolved to the values that CloudFormation gave to the resource.
+"""Replaces a template's intrinsic functions by the values that CloudFormation passed to the resource.
 
-What can't be known is an `Unknown` with its reason, never a guess.
+A value that cannot be known is an `Unknown` with its reason. Nothing is guessed.
 
 cfn-lint and moto can resolve intrinsic functions too, but neither answers the question asked here. cfn-lint (1.58)
 looks for all values that a template allows, not for the one that a stack has: Fn::FindInMap with AWS::Region yields a
 value for every region, and a condition on Fn::FindInMap none. It also leaves `${!Name}` as it is, and joins `true` as
-`True`. moto's parser needs a resource of moto's own for each one in the template, and has no notion of an unknown
-value. So here is a table with one small function for each intrinsic function.
+`True`. moto's parser needs a resource of moto's own for each one in the template, and has no unknown
+values. So this module has a table with one small function for each intrinsic function.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Unknown:
     failed: bool = False
 
 
-NO_VALUE = object()  # what Ref AWS::NoValue stands for: the property is not there
+NO_VALUE = object()  # the value of Ref AWS::NoValue: the property is removed
 
 _VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
@@ -119,7 +119,7 @@ def _call(name: str, argument: Any, scope: Scope) -> Any:
 
 
 def _known(value: Any) -> Any:
-    """The value if it is known, with all that is in it. Raises _UnknownError otherwise."""
+    """The value, if it and everything in it is known. Raises _UnknownError otherwise."""
     if isinstance(value, Unknown):
         raise _UnknownError(value)
     if isinstance(value, list):
@@ -221,7 +221,9 @@ def _truth(node: Any, scope: Scope) -> bool | Unknown:
             inside = _truth(argument[0], scope)
             return inside if isinstance(inside, Unknown) else not inside
         case "Fn::And" | "Fn::Or":
-            deciding = name == "Fn::Or"  # one true is enough for Or, one false for And, whatever is unknown beside it
+            deciding = (
+                name == "Fn::Or"
+            )  # one true is enough for Or, one false for And, even if other values are unknown
             truths = [_truth(each, scope) for each in argument]
             unknown = next((each for each in truths if isinstance(each, Unknown)), None)
             return deciding if deciding in truths else unknown or not deciding

@@ -1,4 +1,4 @@
-"""A stack at rest: its template, its resources, and what the functions in its template can refer to."""
+"""A stack without a running operation: its template, its resources, and the values that its functions can refer to."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ATTRIBUTES = {
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack, with all that its domains are to be compared with."""
+    """A stack, with everything that its domains are compared with."""
 
     name: str
     stack_id: str
@@ -42,7 +42,7 @@ class Stack:
 
     @property
     def domains(self) -> list[Resource]:
-        """The domains that the stack has."""
+        """The stack's domains."""
         return [resource for resource in self.resources if resource.is_domain]
 
     @property
@@ -51,7 +51,7 @@ class Stack:
         return str(self.scope.references["AWS::AccountId"])
 
     def properties(self, resource: Resource) -> Mapping[str, Any]:
-        """The properties of the resource as the template has them. Raises CannotTellError where it has none."""
+        """The properties of the resource in the template. Raises CannotTellError if it has none."""
         try:
             properties: Mapping[str, Any] = self.template["Resources"][resource.logical_id]["Properties"]
         except LookupError as error:
@@ -59,13 +59,13 @@ class Stack:
         return properties
 
     def service_token(self, resource: Resource) -> str:
-        """The ARN of the function behind the resource, "" if it can't be known."""
+        """The ARN of the resource's function, "" if it cannot be known."""
         token = resolve(self.properties(resource).get("ServiceToken", ""), self.scope)
         return token if isinstance(token, str) else ""
 
 
 def read(account: Account, description: StackTypeDef, resources: tuple[Resource, ...]) -> Stack:
-    """Read a stack. Raises CannotTellError where a call fails, and while the stack is not at rest."""
+    """Read a stack. Raises CannotTellError if a call fails, or an operation on the stack is running."""
     status = description["StackStatus"]
     if not status.endswith("_COMPLETE"):
         raise CannotTellError(f"The stack is {status}: its template need not be what its resources were given")
@@ -155,7 +155,7 @@ def _unless_masked(value: Any) -> Any:
 
 
 class _Attributes:
-    """The values for Fn::GetAtt: CloudFormation itself has no call that tells them."""
+    """The values for Fn::GetAtt. CloudFormation has no API call for them."""
 
     def __init__(
         self,
@@ -198,7 +198,7 @@ def _outputs(description: StackTypeDef) -> dict[str, str]:
 
 
 def _attributes_in_outputs(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[tuple[str, str], str]:
-    """The attributes that an output of the stack shows, and nothing else beside it."""
+    """The attributes that are the whole value of one of the stack's outputs."""
     attributes = {}
     for name, output in template.get("Outputs", {}).items():
         match output.get("Value"):

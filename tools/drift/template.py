@@ -1,6 +1,6 @@
-"""A template in YAML, read as CloudFormation reads it.
+"""Reads a template in YAML as CloudFormation reads it.
 
-cfn-lint has a reader for this, too, but the demo's environment does without cfn-lint, which is large.
+cfn-lint has such a reader, too, but it is large, so the demo's environment does not have it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def read(text: str) -> Mapping[str, Any]:
-    """Read a template in YAML or JSON. Raises ValueError where it is neither, or no mapping."""
+    """Read a template in YAML or JSON. Raises ValueError if it is neither, or not a mapping."""
     try:
-        # The loader makes nothing but plain values.
+        # The loader creates only plain values.
         template = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error

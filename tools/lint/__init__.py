@@ -1,1 +1,1 @@
-"""What shows a mistake in a template before it is deployed: a JSON Schema and a rule for cfn-lint."""
+"""Finds mistakes in a template before it is deployed: a JSON Schema and a rule for cfn-lint."""

@@ -1,4 +1,4 @@
-"""The shortest handler a person could write: import, one client, CreateDomain, PUT."""
+"""The shortest possible handler: import, one client, CreateDomain, PUT."""
 
 import json
 import urllib.request

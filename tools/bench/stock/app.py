@@ -1,4 +1,4 @@
-"""crhelper with its defaults, and Powertools: what their first pages show, put together."""
+"""crhelper with its defaults and Powertools, as in the first examples of their documentation."""
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics

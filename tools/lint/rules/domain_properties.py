@@ -3,12 +3,12 @@
     cfn-lint --append-rules tools/lint/rules template.yaml
     cfn-lint --append-rules tools/lint/rules --include-checks I -- template.yaml
 
-E9365 finds what a deployment would fail for. I9365, which cfn-lint runs only if asked for informational rules, finds
-what is allowed but probably not meant, such as a name that no Connect instance can use.
+E9365 finds mistakes for which a deployment would fail. I9365 finds what is allowed but probably not meant, such as a
+name that no Connect instance can use. cfn-lint runs I9365 only with the option for informational rules.
 
-They run the handler's own translation over the properties, as CloudFormation would hand them over: scalars as text,
-each way in which conditions can turn out. What is known only at the deployment (Ref, Fn::Sub, dynamic references, ...)
-is left alone. They need this repository and cfn-lint, nothing else, and may be run from anywhere.
+They run the handler's own translation on the properties as CloudFormation would send them: scalars as text, once for
+each combination of conditions. Values that are known only at the deployment (Ref, Fn::Sub, dynamic references, ...) are
+not checked. The rules need only this repository and cfn-lint, and work in any directory.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Place = list[Any]  # the steps from the template's root to a value
 
 
 class DomainProperties(CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint has no types
-    """Checks the properties of each Custom::CustomerProfilesDomain as the function behind it does."""
+    """Checks the properties of each Custom::CustomerProfilesDomain as its function does."""
 
     id = "E9365"  # 9xxx is for rules that are not cfn-lint's own
     shortdesc = "Properties of Custom::CustomerProfilesDomain"
@@ -93,7 +93,7 @@ class DomainAdvice(CloudFormationLintRule):  # type: ignore[misc]
 def _shapes() -> tuple[Any, Any]:
     """The input shape of CreateDomain and the output shape of GetDomain.
 
-    They are from the model that the function was pinned to, not from the botocore that cfn-lint happens to have.
+    They are from the model of the function's pinned botocore, not from cfn-lint's own botocore.
     """
     model = json.loads(File(__file__).with_name("model.json").read_text(encoding="utf-8"))
     resolver = ShapeResolver(model["shapes"])
@@ -101,7 +101,7 @@ def _shapes() -> tuple[Any, Any]:
 
 
 def _matches(cfn: Template, find: Callable[[HandedOver], list[Problem]]) -> list[RuleMatch]:
-    """Each thing found in any resource of the type, once for all ways in which conditions can turn out."""
+    """Each finding in any resource of the type, once for all combinations of conditions."""
     matches: list[RuleMatch] = []
     for logical_id, resource in cfn.get_resources(_TYPE).items():
         for conditions in _scenarios(cfn, resource):
@@ -115,9 +115,9 @@ def _matches(cfn: Template, find: Callable[[HandedOver], list[Problem]]) -> list
 
 
 class HandedOver:
-    """A resource's properties as CloudFormation would hand them over, and where each value has come from.
+    """A resource's properties as CloudFormation would send them, and the place of each value in the template.
 
-    `properties` has None where only the deployment knows the value.
+    `properties` has None for a value that only the deployment knows.
     """
 
     def __init__(self, properties: Any, conditions: Mapping[str, bool], place: Place) -> None:
@@ -131,12 +131,12 @@ class HandedOver:
         self.properties = self._value(properties, (), place)
 
     def place(self, path: Path) -> Place:
-        """Where in the template the value at this path is; for a missing one, where it should be."""
+        """The place in the template of the value at this path; for a missing value, where it should be."""
         known = next(path[:length] for length in range(len(path), -1, -1) if path[:length] in self._places)
         return [*self._places[known], *path[len(known) :]]
 
     def explained(self, problem: Problem) -> str:
-        """The problem as the function would word it; with a hint if the YAML reader made a number of a text."""
+        """The function's message for the problem, with a hint if the YAML reader converted a text to a number."""
         number = self._numbers.get(problem.path)
         is_about_it = number is not None and problem.text.startswith(f"'{number}'")
         if is_about_it and "YAML" not in problem.text:  # 0123 without quotes is 83
@@ -203,7 +203,7 @@ class HandedOver:
 
 
 def as_text(scalar: Any) -> Any:
-    """A scalar as CloudFormation hands it over; the YAML reader has already made numbers and dates of some."""
+    """A scalar as CloudFormation sends it. The YAML reader has already converted some to numbers and dates."""
     if isinstance(scalar, bool):
         return "true" if scalar else "false"
     if isinstance(scalar, (int, float)):
@@ -226,7 +226,7 @@ def _is_condition(argument: Any, conditions: Mapping[str, bool]) -> bool:
 
 
 def _scenarios(cfn: Template, resource: Mapping[str, Any]) -> list[dict[str, bool]]:
-    """Each way in which the conditions of the resource's properties can turn out; {} if that is not known."""
+    """Each combination of the conditions in the resource's properties; {} if they are not known."""
     values = {name: {True, False} for name in _conditions(resource.get("Properties")) if cfn.conditions.get(name)}
     if not values:
         return [{}]
@@ -237,7 +237,7 @@ def _scenarios(cfn: Template, resource: Mapping[str, Any]) -> list[dict[str, boo
 
 
 def _conditions(node: Any) -> Iterator[str]:
-    """The names of the conditions that Fn::Ifs in the node ask for."""
+    """The names of the conditions in each Fn::If of the node."""
     function, argument = _function(node)
     if function == "Fn::If" and isinstance(argument, list) and argument and isinstance(argument[0], str):
         yield argument[0]
