@@ -5,7 +5,7 @@
 prints the URL on a line of its own as soon as the server takes requests, and serves until SIGTERM or Ctrl-C. A client
 reaches it with AWS_ENDPOINT_URL_CUSTOMER_PROFILES. The account is moto's (123456789012), or what MOTO_ACCOUNT_ID says.
 
-With --quotas it takes no more calls a second than the API does by default (local/customerprofiles/quotas.py). With
+With --quotas it limits the calls a second as the API does by default (local/customerprofiles/quotas.py). With
 --engine URL it refuses what the policies on that local engine do not allow; otherwise it allows everything.
 """
 
@@ -33,7 +33,7 @@ class QuietRequestHandler(MotoRequestHandler):
 
 
 def make_stand_in_server(port: int, host: str = "127.0.0.1") -> BaseWSGIServer:
-    """Return a server that listens already, on a free port if `port` is 0; `serve_forever` makes it answer."""
+    """Return a server that already listens, on a free port if `port` is 0. It answers after `serve_forever`."""
     register()
     application = DomainDispatcherApplication(create_backend_app)
     return make_server(host, port, application, threaded=True, request_handler=QuietRequestHandler)
@@ -42,7 +42,7 @@ def make_stand_in_server(port: int, host: str = "127.0.0.1") -> BaseWSGIServer:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Serve the Customer Profiles stand-in on this machine.")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
-    # The only other one with a use is the address at which Docker's containers see this machine.
+    # The only other useful one is the address of this machine in Docker's containers.
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
     parser.add_argument("--quotas", action="store_true", help="throttle as the API does by its default quotas")
     parser.add_argument(

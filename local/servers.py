@@ -89,8 +89,8 @@ def client_of(url: str, service: str) -> Any:
     """A client of a service that one of the servers offers, with an administrator's permissions."""
     # A session of its own: the default one may remember the credentials of tests without a server.
     client = boto3.Session().client(service, endpoint_url=url)  # type: ignore[call-overload]
-    # Many policies deny what does not come over TLS. ministack takes a request for one that came over TLS to a proxy in
-    # front of it if the request says so.
+    # Many policies deny requests without TLS. With this header ministack treats a request as if it had come over TLS to
+    # a proxy.
     client.meta.events.register("before-sign", _say_that_it_came_over_tls)
     return client
 

@@ -1,4 +1,4 @@
-"""Who may do what: the questions that the stand-in asks about policies.
+"""Permissions: the interfaces with which the stand-in checks policies.
 
 The stand-in has no policies of its own. It asks two objects, which `CustomerProfilesBackend.authorizer` and
 `CustomerProfilesBackend.resource_policies` hold; by default both allow everything.
@@ -18,7 +18,7 @@ from .exceptions import AccessDenied
 
 
 class Decision(Enum):
-    """What a caller's policies say of a request. The values are the words of AWS for the end of its message."""
+    """The decision of a caller's policies. The values are the end of AWS's error message."""
 
     ALLOWED = ""
     NOT_ALLOWED = "because no identity-based policy allows the {action} action"
@@ -27,7 +27,7 @@ class Decision(Enum):
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a request tells of its caller. `session_token` is None for long-term credentials."""
+    """The caller's credentials in a request. `session_token` is None for long-term credentials."""
 
     access_key_id: str
     session_token: str | None = None
@@ -81,11 +81,11 @@ class ResourcePolicies(Protocol):
     """Knows the policies of keys, queues and buckets."""
 
     def allow(self, request: ServiceRequest) -> bool:
-        """Tell whether the resource's policy lets the service principal profile.amazonaws.com do this."""
+        """Tell whether the resource's policy allows this to the service principal profile.amazonaws.com."""
 
 
 class AllowEverything:
-    """An authorizer and resource policies that allow everything: no test has to care about permissions."""
+    """The default authorizer and resource policies, which allow everything, so that most tests need no permissions."""
 
     def principal(self, credentials: Credentials) -> str:
         return f"arn:aws:iam::123456789012:user/{credentials.access_key_id}"
@@ -99,7 +99,7 @@ class AllowEverything:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent a request, and whom to ask what they may do."""
+    """The caller of a request, and the authorizer that decides what the caller may do."""
 
     credentials: Credentials
     authorizer: Authorizer
@@ -108,7 +108,7 @@ class Caller:
         return self._decide(action, resource, context) is Decision.ALLOWED
 
     def require(self, action: str, resource: str, context: Mapping[str, str | Sequence[str]] | None = None) -> None:
-        """Raise AccessDenied, worded as AWS words it, unless the caller may perform the action."""
+        """Raise AccessDenied with AWS's message unless the caller may perform the action."""
         decision = self._decide(action, resource, context)
         if decision is not Decision.ALLOWED:
             principal = self.authorizer.principal(self.credentials)

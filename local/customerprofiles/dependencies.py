@@ -1,6 +1,6 @@
-"""The key, the queue and the buckets that a domain names, and the service's check that it may use them.
+"""The service's check that it may use the key, the queue and the buckets of a domain.
 
-CreateDomain and UpdateDomain refuse what the service can't use at the time of the call.
+CreateDomain and UpdateDomain refuse a key, queue or bucket that the service cannot use at that moment.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from .access import Caller, ResourcePolicies, ServiceRequest
 from .exceptions import BucketNotWritable, GrantFailed, QueueNotWritable, QueueOfAnotherAccount
 
-# What the administrator guide has the policy of a customer's key allow to the service.
+# The actions that a customer's key must allow to the service, from the administrator guide.
 KEY_ACTIONS = ("kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey")
 
 
@@ -73,7 +73,7 @@ class DependencyCheck:
 
     def _check_queue(self, url: str) -> None:
         path = re.fullmatch(r"/(?P<account>[0-9]{12})/(?P<name>[^/]+)", urlsplit(url).path)
-        if path is None:  # what the service says of a URL that is no queue's, is not known
+        if path is None:  # the service's message for a URL that is not a queue's is not known
             return
         if path["account"] != self._place.account:
             raise QueueOfAnotherAccount

@@ -38,7 +38,7 @@ SERVICE_LINKED_ROLE = "AWSServiceRoleForProfile"
 
 
 class RuleBasedMatchingRun(ManagedState):
-    """The way of one rule-based matching configuration from its request until it is in use.
+    """The status of one rule-based matching configuration, from its request until it is in use.
 
     PENDING lasts an hour, as the documentation of RuleBasedMatching.Status says; how long IN_PROGRESS takes it does
     not say. Tests set the status, or move it on with moto's state transitions, for which a running server has
@@ -53,7 +53,7 @@ class RuleBasedMatchingRun(ManagedState):
             transitions=[("PENDING", "IN_PROGRESS"), ("IN_PROGRESS", "ACTIVE")],
         )
         self._new_domain = new_domain
-        if new_domain:  # there is nothing yet that would have to wait
+        if new_domain:  # a new domain has no data that must wait
             self.status = "IN_PROGRESS"
 
     @property
@@ -96,7 +96,7 @@ class Domain(BaseModel):
     ):
         self.name = domain_name
         self.arn = domain_arn(region_name, account_id, domain_name)
-        # Every domain has one of its own, which the service makes with it and removes with it.
+        # The service creates one with each domain and deletes it with the domain.
         self.service_linked_role = f"{SERVICE_LINKED_ROLE}_{mock_random.get_random_hex(12)}"
         self.configuration: dict[str, Any] = {}
         self.tags = dict(tags)
@@ -132,13 +132,13 @@ class Domain(BaseModel):
                 self._rule_based_matching_run.advance()
 
     def update(self, configuration: dict[str, Any]) -> None:
-        """Change what `configuration` names, each structure as a whole, and nothing else."""
+        """Change only what `configuration` contains. A structure is replaced as a whole."""
         with self._lock:
             run = self._rule_based_matching_run
             if "RuleBasedMatching" in configuration and run and run.refuses_changes:
                 raise RuleBasedMatchingInProgress(self.name)
             self._configure(configuration, new_domain=False)
-            # A timestamp on the wire has no more than milliseconds, and every update is later than the one before.
+            # Timestamps in responses have milliseconds, and each update must be later than the one before.
             self.last_updated_at = max(utcnow(), self.last_updated_at + timedelta(milliseconds=1))
 
     def _configure(self, configuration: dict[str, Any], new_domain: bool) -> None:
@@ -239,10 +239,10 @@ class CustomerProfilesBackend(BaseBackend, TaggableResourcesMixin):
 
     SERVICE_NAMESPACE = "profile"
 
-    # Who to ask about permissions: set here, for all accounts and regions (see access.py).
+    # The permission checks, for all accounts and regions (see access.py).
     authorizer: ClassVar[Authorizer] = AllowEverything()
     resource_policies: ClassVar[ResourcePolicies] = AllowEverything()
-    # How many calls a second there may be: None for any number (see quotas.py).
+    # The limits of calls a second; None for no limit (see quotas.py).
     quotas: ClassVar[Quotas | None] = None
 
     def __init__(self, region_name: str, account_id: str):
@@ -271,7 +271,7 @@ class CustomerProfilesBackend(BaseBackend, TaggableResourcesMixin):
             f"arn:{self.partition}:iam::{self.account_id}:role/aws-service-role/{SERVICE}/{domain.service_linked_role}",
             {"iam:AWSServiceName": SERVICE},
         )
-        with self._lock:  # not held above, since the questions about permissions may take a while
+        with self._lock:  # not held above, since permission checks can be slow
             if domain_name in self.domains:
                 raise DomainAlreadyExists(domain_name)
             self.domains[domain_name] = domain
@@ -378,7 +378,7 @@ def domain_arn(region_name: str, account_id: str, domain_name: str) -> str:
 
 
 def request_tags(tags: dict[str, str]) -> dict[str, str | list[str]]:
-    """The condition keys of a request that brings tags."""
+    """The condition keys of a request with tags."""
     return {"aws:TagKeys": list(tags), **{f"aws:RequestTag/{key}": value for key, value in tags.items()}}
 
 

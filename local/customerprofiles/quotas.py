@@ -1,4 +1,4 @@
-"""How many calls a second the service takes: for each account, region and operation.
+"""The limits of calls a second, for each account, region and operation.
 
 CustomerProfilesBackend.quotas = Quotas()                        # the documented defaults
 CustomerProfilesBackend.quotas = Quotas(clock=lambda: test.now)  # with a test's own time
@@ -36,9 +36,9 @@ CALLS_PER_SECOND: Mapping[str, float] = {
 
 
 class TokenBucket:
-    """A limit of so many calls a second. It starts full, and holds one second's worth.
+    """A limit of calls a second (a token bucket). It starts full, and holds the tokens of one second.
 
-    How many calls at once the service takes after a pause is not documented.
+    The documentation does not say how many calls at once the service accepts after a pause.
     """
 
     def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic):
@@ -61,7 +61,7 @@ class TokenBucket:
 class Quotas:
     """The quotas of all accounts and regions.
 
-    A refused call costs nothing: it leaves the next one as many tokens as it found.
+    A refused call takes no token.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Quotas:
         self._lock = Lock()  # the server handles requests in threads
 
     def count(self, account_id: str, region_name: str, operation: str) -> None:
-        """Count a call. Raises ThrottlingException if it is one too many; an operation without a quota never is."""
+        """Count a call. Raises ThrottlingException if its quota is used up; some operations have no quota."""
         rate = self._calls_per_second.get(operation)
         if rate is None:
             return

@@ -1,7 +1,7 @@
 """Reads a request as its operation's input shape describes it, as strictly as the service does.
 
 moto's own parser (moto.core.parse) converts what it can and checks nothing. This one walks the same shapes, converts
-only what the place demands (text in a path or a query string), and checks each constraint that the model states.
+only text in a path or a query string, and checks each constraint of the model.
 
 Two things are no mistakes in rest-json, and so not here: a member that the model does not know is ignored, and a JSON
 null in a structure is an absent member (https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html).
@@ -41,7 +41,7 @@ class RequestReader:
     >>> request = reader.read(uri={"DomainName": "amazon-connect-shop"}, query=MultiDict(), body=b"{}")
     >>> reader.raise_problems()
 
-    Two steps, since whether the caller may send the request is decided before what is wrong with it.
+    Two steps, because the service checks permissions before it reports mistakes.
     """
 
     def __init__(self, operation_model: OperationModel):
@@ -52,7 +52,7 @@ class RequestReader:
     def read(self, uri: Mapping[str, str], query: MultiDict[str, str], body: bytes) -> dict[str, Any]:
         """Return the request's members under the model's names, without those that the model does not know.
 
-        A value that breaks a constraint is returned as it came. Raises BadRequestException for a body that is no JSON
+        A value that breaks a constraint is returned unchanged. Raises BadRequestException if the body is not a JSON
         object.
         """
         in_body = {

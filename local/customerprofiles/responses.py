@@ -52,7 +52,7 @@ class CustomerProfilesResponse(BaseResponse):
         return Caller(credentials, self.customerprofiles_backend.authorizer)
 
     def _read_request(self) -> dict[str, Any]:
-        """Return the request's members, once its caller may send it, it is not one too many, and has no mistake."""
+        """Check permission, quota and mistakes, in this order, and return the request's members."""
         reader = RequestReader(self._operation)
         request = reader.read(uri=self.uri_match, query=self.normalized_request.args, body=self.raw_body)
         self._authorize(request)
@@ -62,7 +62,7 @@ class CustomerProfilesResponse(BaseResponse):
         return request
 
     def _authorize(self, request: dict[str, Any]) -> None:
-        """Ask for the operation's own action, with the tags of the request and of the domain as condition keys."""
+        """Check the operation's own action, with the tags of the request and of the domain as condition keys."""
         backend = self.customerprofiles_backend
         if "DomainName" in request:
             resource = backend.domain_arn(request["DomainName"])

@@ -1,4 +1,4 @@
-"""The time from event to answer, cold and warm. The functions run in turn, so the machine's load affects all equally."""
+"""The time from event to answer, cold and warm. The functions run in turn, so the machine's load affects all alike."""
 
 from __future__ import annotations
 
