@@ -32,6 +32,7 @@ def register() -> None:
             sys.modules[f"moto.{BACKEND}{name.removeprefix(PACKAGE)}"] = module
     setattr(moto, BACKEND, customerprofiles)
     patterns = [(BACKEND, re.compile(url_base)) for url_base in urls.url_bases]
-    backend_index.backend_url_patterns[:] = [
+    # The first ones: moto compares each request with one pattern after another, and it has some 190.
+    backend_index.backend_url_patterns[:] = patterns + [
         entry for entry in backend_index.backend_url_patterns if entry[0] != BACKEND
-    ] + patterns
+    ]

@@ -24,11 +24,18 @@ class CustomerProfilesResponse(BaseResponse):
 
     def __init__(self) -> None:
         super().__init__(service_name="customer-profiles")
+        self._action = ""
 
     @property
     def customerprofiles_backend(self) -> CustomerProfilesBackend:
         """Return backend instance specific for this region."""
         return customerprofiles_backends[self.current_account][self.region]
+
+    def _get_action(self) -> str:
+        # moto makes an instance for each request and asks it four times; its router compares with every path each time.
+        if not self._action:
+            self._action = super()._get_action()
+        return self._action
 
     def _get_action_from_method_and_request_uri(self, request: Request) -> str:
         # moto's router passes over an operation whose required query parameter is missing; the service names it.
