@@ -6,10 +6,9 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from moto import mock_aws
 
 from local.registration import register
-from tests.handler.faults import ENVIRONMENT, Clock, Wire, client, give_up_soon
+from tests.handler.faults import ENVIRONMENT, Clock, Wire, client, empty_stand_in, give_up_soon
 
 with pytest.MonkeyPatch.context() as _environment:
     # The function's module creates its client at import. It must not see the machine's own AWS configuration.
@@ -58,7 +57,7 @@ def few_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def stand_in() -> Iterator[None]:
     """An empty stand-in."""
-    with mock_aws():
+    with empty_stand_in():
         yield
 
 

@@ -10,6 +10,7 @@ API carries out the request nevertheless.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
 import functools
@@ -29,7 +30,9 @@ from botocore import exceptions as botocore_errors
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.client import BaseClient
 from botocore.model import ServiceModel
+from moto.core.base_backend import BackendDict
 from moto.core.botocore_stubber import MockRawResponse
+from moto.core.model_instances import reset_model_data
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 
 from handler import domains, retries
@@ -156,6 +159,23 @@ def client() -> BaseClient:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
         return domains.connect()
+
+
+@contextlib.contextmanager
+def empty_stand_in() -> Iterator[None]:
+    """While the block runs, all clients of this process talk to moto, which has nothing in it at first.
+
+    It does what `mock_aws` does for botocore. `mock_aws` also patches `requests`, with some 1300 patterns each time,
+    which takes longer than many a test, and nothing here uses `requests`.
+    """
+    BackendDict.reset()
+    botocore_stubber.enabled = True
+    try:
+        yield
+    finally:
+        botocore_stubber.enabled = False
+        BackendDict.reset()
+        reset_model_data()
 
 
 def service_model() -> ServiceModel:
