@@ -54,10 +54,15 @@ verify: SET_UP = $(FOR_VERIFY)
 verify: $(call complete,$(FOR_VERIFY)) ## the same and more in your AWS account; asks first, removes everything that it made
 	@.venv/demo/bin/python -m local.verify $(VERIFY_FLAGS)
 
+# The environments are installed at the same time, and the checks run beside what is left to install and the tests.
 .PHONY: test
-test: SET_UP = $(FOR_ALL_TESTS)
-test: $(call complete,$(FOR_ALL_TESTS)) check ## the whole test suite, with one process for each core
-	$(TEST)/pytest --numprocesses auto --dist loadgroup
+test: ## the whole test suite, on all cores
+	+@$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,--jobs=4) \
+		SET_UP="$(FOR_ALL_TESTS)" check pytest
+
+.PHONY: pytest
+pytest: $(call complete,$(FOR_ALL_TESTS))
+	env -u MAKEFLAGS $(TEST)/pytest --numprocesses auto --dist loadgroup
 
 .PHONY: check
 check: .venv/test/.complete ## formatting, types and templates
