@@ -6,6 +6,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 
 # With these variables of the caller the tools would import other packages than those of their environments.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+# With this one each of many short processes would compile the modules that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 TEST := .venv/test/bin
 SAM := .venv/sam/bin
