@@ -29,6 +29,7 @@ class CustomResource:
     """
 
     def __init__(self) -> None:
+        answer.certificates()  # begin to read them while the function starts
         self._handlers = Handlers()
 
     def create(self, handler: Handler) -> Handler:

@@ -55,7 +55,7 @@ def build_project(folder: Path, interpreter: Interpreter) -> Artifact:
         f"COMPILE_FOR={interpreter.path}",
     ]
     run(["make", "--silent", "--directory", str(PROJECT / "handler"), *target])
-    return Artifact("this project", folder, "handler.app.lambda_handler")
+    return Artifact("this project", folder, "handler.start.lambda_handler")
 
 
 def run(command: Sequence[str], **environment: str) -> str:

@@ -42,7 +42,7 @@ class RuntimeMissingError(Exception):
 class Runtime:
     """An execution environment of a function, as Lambda would have it: cold until the first event, then warm.
 
-    with Runtime(artifact, "handler.app.lambda_handler", environment={"POWERTOOLS_LOG_LEVEL": "DEBUG"}) as runtime:
+    with Runtime(artifact, "handler.start.lambda_handler", environment={"POWERTOOLS_LOG_LEVEL": "DEBUG"}) as runtime:
         answer = runtime.invoke({"RequestType": "Create", ...})
         assert "..." in runtime.log
     """
