@@ -2,13 +2,16 @@
 
     event in               event.py       what CloudFormation asks for
     properties translated  properties.py  along botocore's own description of the API (shapes.py)
-    decision taken         decision.py    given the live domain, its owner (ownership.py) and what differs (changes.py)
-    API called             work.py        look, decide, act; the calls and their errors in words are in domains.py
+    decision taken         decision.py    a plan (plans.py), given the live domain, its owner (ownership.py) and what
+                                          differs (changes.py, convergence.py)
+    API called             work.py        look, decide, act; the operations are in domains.py, one call and its retries
+                                          in calls.py (retries.py, attempts.py)
     answer out             answer.py      with attributes (outputs.py) or a reason (failures.py)
 
-crhelper dispatches (dispatch.py), with an eye on the time (deadline.py). An event whose time has passed is recognized
-by asking CloudFormation (stack.py, timeliness.py). problems.py words what is wrong with properties, refusals.py why an
-event is refused, errors.py what the API answered. retries.py says which calls are retried, telemetry.py logs.
+dispatch.py takes an event from Lambda to its answer, and handlers.py has crhelper call the handlers below, with what
+invocation.py describes, until the deadline (deadline.py). stack.py asks CloudFormation, and timeliness.py says what its
+answer means for an event whose time may have passed. What the user reads: problems.py and hints.py about properties,
+refusals.py about an event that is refused, errors.py about the API, advice.py and telemetry.py in the log.
 """
 
 from __future__ import annotations

@@ -14,10 +14,10 @@ from typing import Any
 from botocore.model import StructureShape
 
 from handler import changes, ownership, refusals
-from handler.changes import Changes
+from handler.changes import Changes, Live
 from handler.event import Event
 from handler.ownership import Claims, Owner, is_ownership_key, owner, read_claims, tags_of
-from handler.plans import Change, Leave, Live, Plan
+from handler.plans import Change, Leave, Plan
 from handler.properties import Desired
 
 
@@ -27,14 +27,14 @@ def converge(
     """Bring the domain to the desired state, with these claims; `old` is what the template asked for before."""
     if old.name != desired.name:
         old = Desired(old.name)  # the template asked that of another domain, so this one did not get it from there
-    found = changes.find(desired, old, live, tags_of(claims), shape)
-    count, most = _tags_after(found, live.get("Tags", {})), int(shape.members["Tags"].metadata["max"])
+    needed = changes.find(desired, old, live, tags_of(claims), shape)
+    count, most = _tags_after(needed, live.get("Tags", {})), int(shape.members["Tags"].metadata["max"])
     if count > most:
         return refusals.has_no_room(desired.name, count, most)
-    if any(map(is_ownership_key, (*found.tag, *found.untag))):
-        found = Changes(found.untag_first, found.tag, untag=found.untag)
-        return Change(desired.name, found, and_look=True, takes_over=takes_over)
-    return Change(desired.name, found)
+    if any(map(is_ownership_key, (*needed.tag, *needed.untag))):
+        needed = Changes(needed.untag_first, needed.tag, untag=needed.untag)
+        return Change(desired.name, needed, and_look=True, takes_over=takes_over)
+    return Change(desired.name, needed)
 
 
 def reclaim(live: Live, claims: Claims) -> Change:
@@ -61,42 +61,42 @@ def go_back(event: Event, desired: Desired, old: Desired, live: Live | None, sha
     return converge(old, desired, live, claims, shape)
 
 
-def put_back_settings(event: Event, desired: Desired, found: Live, live: Live | None, shape: StructureShape) -> Plan:
+def put_back_settings(event: Event, desired: Desired, before: Live, live: Live | None, shape: StructureShape) -> Plan:
     """Put the settings back after a takeover that failed, while the domain is still claimed.
 
-    `desired` is what the takeover wanted, `found` the domain as it was before.
+    `desired` is what the takeover wanted, `before` the domain as it was.
     """
-    plan = _put_back(event, desired, found, live, shape)
+    plan = _put_back(event, desired, before, live, shape)
     if isinstance(plan, Leave):
         return plan
     return replace(plan, changes=Changes(updates=plan.changes.updates, postponed=plan.changes.postponed))
 
 
-def put_back_claims(event: Event, desired: Desired, found: Live, live: Live | None, shape: StructureShape) -> Plan:
+def put_back_claims(event: Event, desired: Desired, before: Live, live: Live | None, shape: StructureShape) -> Plan:
     """Put claims and tags back after a takeover that failed, even if the settings could not be."""
-    plan = _put_back(event, desired, found, live, shape)
+    plan = _put_back(event, desired, before, live, shape)
     if isinstance(plan, Leave):
         return plan
     return replace(plan, changes=replace(plan.changes, updates=(), postponed=()))
 
 
-def _put_back(event: Event, desired: Desired, found: Live, live: Live | None, shape: StructureShape) -> Change | Leave:
+def _put_back(event: Event, desired: Desired, before: Live, live: Live | None, shape: StructureShape) -> Change | Leave:
     if live is None:
         return Leave("the domain that was taken over is gone")
     claims = read_claims(live.get("Tags", {}))
     whose = owner(claims, event)
-    if whose is Owner.FOREIGN and claims != read_claims(found.get("Tags", {})):
+    if whose is Owner.FOREIGN and claims != read_claims(before.get("Tags", {})):
         return Leave(f"domain {desired.name} now belongs to {refusals.holder(claims)}")
     if whose is Owner.OWN:
         claims = ownership.give_back(claims)
     elif whose is Owner.LENT:
         claims = ownership.let_go(claims, event)
-    before = Desired(
+    wanted = Desired(
         desired.name,
-        {name: _askable(found[name], shape.members[name]) for name in desired.settings if name in found},
-        {key: value for key, value in found.get("Tags", {}).items() if key in desired.tags},
+        {name: _askable(before[name], shape.members[name]) for name in desired.settings if name in before},
+        {key: value for key, value in before.get("Tags", {}).items() if key in desired.tags},
     )
-    return Change(desired.name, changes.find(before, desired, live, tags_of(claims), shape))
+    return Change(desired.name, changes.find(wanted, desired, live, tags_of(claims), shape))
 
 
 def _askable(value: Any, shape: Any) -> Any:
@@ -106,6 +106,6 @@ def _askable(value: Any, shape: Any) -> Any:
     return value
 
 
-def _tags_after(found: Changes, live_tags: Mapping[str, str]) -> int:
+def _tags_after(needed: Changes, live_tags: Mapping[str, str]) -> int:
     """How many tags the domain would have once they are set. A native resource's system tags don't count."""
-    return sum(not key.startswith("aws:") for key in {*live_tags, *found.tag}.difference(found.untag_first))
+    return sum(not key.startswith("aws:") for key in {*live_tags, *needed.tag}.difference(needed.untag_first))

@@ -61,10 +61,11 @@ from dataclasses import replace
 from botocore.model import StructureShape
 
 from handler import ownership, refusals
+from handler.changes import Live
 from handler.convergence import converge, reclaim
 from handler.event import Event
 from handler.ownership import ADOPTED, FOUND, Claims, Owner, claim_of, owner, read_claims, tags_of
-from handler.plans import Ask, Change, Destroy, Facts, Leave, Live, Make, Plan, Refuse, Use
+from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse, Use
 from handler.properties import CLEARED_BY_EMPTY, Desired
 from handler.timeliness import Rollback
 

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handler.changes import Changes
+from handler.changes import Changes, Live
 from handler.timeliness import Rollback
-
-Live = Mapping[str, Any]  # a domain as GetDomain reports it
 
 
 @dataclass(frozen=True)

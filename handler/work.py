@@ -1,13 +1,13 @@
-"""Work on one domain: look, decide, act, and look again. The only loop over the API's calls."""
+"""Work on one domain: look, decide, act, and look again. Retries of a single call are in calls.py."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from handler import decision, stack
+from handler.changes import Live
 from handler.deadline import DeadlineReached
 from handler.domains import ApiError, DomainNotFoundError, Domains
 from handler.event import Event
@@ -15,9 +15,8 @@ from handler.ownership import has_claim
 from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse, RefusedError, Use
 from handler.telemetry import logger
 
-Live = dict[str, Any]
 Decide = Callable[[Facts], Plan]
-PutBack = Callable[[Mapping[str, Any], Mapping[str, Any] | None], Plan]
+PutBack = Callable[[Live, Live | None], Plan]
 
 # Rounds in one event. A throttled Delete takes one every few seconds; the event's time ends before that.
 _MOST_ROUNDS = 100
@@ -89,7 +88,7 @@ class Work:
         """The live domain, once the resource has a claim to it: a call that got no response may still come through."""
         return self.domains.find_late(self.name, self.has_claim_to)
 
-    def has_claim_to(self, live: Mapping[str, Any]) -> bool:
+    def has_claim_to(self, live: Live) -> bool:
         """Whether the resource has a claim to the domain, as the holder or further down."""
         return has_claim(live.get("Tags", {}), self.event)
 
@@ -158,16 +157,16 @@ class Work:
         self.has_changed |= bool(changes)
         if changes.postponed:
             logger.warning("left for a later event, since the service is at work on it", properties=changes.postponed)
-        live = dict(live)
+        changed = dict(live)
         if changes.untag_first:
             self.domains.untag(plan.name, changes.untag_first)
         if changes.tag:
             self._tag(plan, live)
         for settings in changes.updates:
-            live |= self.domains.update(plan.name, settings)
+            changed |= self.domains.update(plan.name, settings)
         if changes.untag:
             self.domains.untag(plan.name, changes.untag)
-        return live
+        return changed
 
     def _tag(self, plan: Change, live: Live) -> None:
         """Set the tags. A takeover that was refused here has changed nothing, so that nothing is to be put back."""
@@ -208,5 +207,5 @@ class Work:
         return "The domain was put back as it was before it was taken over"
 
 
-def _decide_from(put_back: PutBack, before: Mapping[str, Any], facts: Facts) -> Plan:
+def _decide_from(put_back: PutBack, before: Live, facts: Facts) -> Plan:
     return put_back(before, facts.live)

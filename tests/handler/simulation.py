@@ -201,7 +201,7 @@ class Simulation:
             has_failed |= sibling_fails_at is not None and self.schedule.pauses - first >= sibling_fails_at
         for index, sent in awaited.items():
             answers[index] = self._close(sent, requests[index], cancelled=True)
-        if awaited or has_failed:
+        if awaited or has_failed or sibling_fails_at is not None:
             self.clock.now += SECONDS_UNTIL_ROLLBACK
         return PhaseResult(answers, sibling_fails_at is not None)
 
@@ -434,10 +434,9 @@ class Simulation:
         The API has no conditional writes, so the function cannot prevent this.
         """
         seen_claims = sent.seen_claims.get(call.name, [])
-        if call.operation == "GetDomain" or not call.is_change:
+        if call.operation == "GetDomain":  # the List operations report neither tags nor the numbers of profiles
             sent.seen_claims[call.name] = promises.resources(call.tags_before)
             sent.seen_in_use[call.name] = call.is_in_use_before
-            return False
         if call.operation not in ("TagResource", "UntagResource"):
             return False
         mine = promises.resource_of(sent.event)

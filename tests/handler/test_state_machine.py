@@ -21,7 +21,7 @@ What is checked, from the promises in README.md (promises.py):
 - Each event gets at most one answer, and a valid one. A late event changes nothing.
 - No domain is orphaned: every domain that the function created or claimed is known to a stack, retained, or in use.
 - After a rollback every domain has the owner that it had before, and no domain in use was deleted.
-- After a successful deployment the domains match the template.
+- After a deployment or its rollback the domains match the template of their stack.
 - A domain that existed before all stacks still exists, unless a template allowed its deletion.
 
 Two cases are exempt, since no function could handle them: a call that the API carries out after the function's time is
@@ -194,10 +194,15 @@ class CloudFormationMachine(RuleBasedStateMachine):
                 assert not is_there or is_reclaimed or now == [claim.resource for claim in claims], (
                     f"{domain.name} has another owner after the rollback than before"
                 )
-        else:
-            for logical_id, resource in stack:
-                if logical_id not in resources or resource.properties != resources[logical_id].properties:
-                    self.assert_converged(stack.arn, logical_id, resource.properties)
+        updated = {
+            sent.event["LogicalResourceId"]
+            for sent in self.simulation.history[first:]
+            if sent.event["StackId"] == stack.arn and sent.kind == "Update"
+        }
+        for logical_id, resource in stack:
+            is_changed = logical_id not in resources or resource.properties != resources[logical_id].properties
+            if is_changed or logical_id in updated:
+                self.assert_converged(stack.arn, logical_id, resource.properties)
 
     def interruption(self, data: st.DataObject, name: str, what: str) -> Callable[[], None]:
         """Something that happens during an operation of the stack of that name."""
