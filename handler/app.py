@@ -17,18 +17,15 @@ refusals.py about an event that is refused, errors.py about the API, advice.py a
 from __future__ import annotations
 
 import functools
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from handler import advice, convergence, decision, stack, timeliness
-from handler.deadline import DeadlineReached
+from handler import advice, decision, stack, timeliness, undoing
 from handler.dispatch import CustomResource, Invocation, Outcome
 from handler.domains import ApiError, Domains, connect
 from handler.event import Event
 from handler.outputs import outputs
-from handler.plans import RefusedError
+from handler.plans import RefusedError, UnwantedError
 from handler.properties import (
     Desired,
     InvalidPropertiesError,
@@ -38,7 +35,7 @@ from handler.properties import (
     with_more_tags,
 )
 from handler.telemetry import logger
-from handler.timeliness import Rollback
+from handler.timeliness import Rollback, Unwanted
 from handler.work import Work
 
 resource = CustomResource()
@@ -58,23 +55,25 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def create_or_update(event: Event, invocation: Invocation) -> Outcome:
     """Make the domain what the template says. Returns its name, the physical id, and its outputs."""
     domains = Domains(_client, invocation.account, invocation.attempts, invocation.deadline)
-    desired = translate(event.properties, domains.shape, domains.reported_shape)
-    desired = _with_stack_tags(desired, event, domains)
-    old = asked_for_before(event, domains.shape)
+    shape = domains.shape
+    desired = translate(event.properties, shape, domains.reported_shape)
+    stack_tags = stack.tags(event)
+    desired = _with_stack_tags(desired, stack_tags, shape)
+    old = asked_for_before(event, shape)
     work = Work(
         event,
         domains,
         desired.name,
         put_back=[
-            functools.partial(put_back, event, desired, shape=domains.shape)
-            for put_back in (convergence.put_back_settings, convergence.put_back_claims)
+            functools.partial(put_back, event, desired, shape=shape)
+            for put_back in (undoing.put_back_settings, undoing.put_back_claims)
         ],
     )
     for advised in advice.find(desired):
         logger.info(f"advice: {advised}")
-    if late := _late(event, timeliness.is_late_to_start):
-        is_leftover = timeliness.has_never_succeeded(event, late.listed, desired.name)
-        raise RefusedError(work.withdrawn(late.why) if is_leftover else f"{late.why}. Nothing was changed")
+    if unwanted := stack.unwanted(event, timeliness.is_late_to_start):
+        is_leftover = timeliness.has_never_succeeded(event, unwanted.listed, desired.name)
+        raise RefusedError(f"{unwanted.why}. {work.withdrawn() if is_leftover else 'Nothing was changed'}")
 
     undo_failed = _undo_replacement(event, domains, old, event.replacement_to_undo(desired.name, old.name))
     # Without a physical id there is no domain yet, most likely. If there is, CreateDomain says so: one call less.
@@ -82,19 +81,19 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
     if live is None and event.is_for(desired.name):
         logger.warning("the domain is gone; it is made again")
     try:
-        live = work.settle(
-            lambda facts: decision.create_or_update(event, desired, old, domains.shape, facts),
-            live,
-            before_change=lambda: _refuse_if_late(event, desired.name),
-        )
+        settled = work.settle(lambda facts: decision.create_or_update(event, desired, old, shape, facts), live)
+        unwanted = stack.unwanted(event, timeliness.is_late_to_change, is_done=True) if work.has_changed else None
+    except UnwantedError as error:
+        unwanted = error.unwanted
     except (ApiError, RefusedError) as error:
         error.args = (f"{error}. {undo_failed}",) if undo_failed else error.args
         raise
-    if work.has_changed and (late := _late(event, timeliness.is_late_to_answer, is_done=True)):
-        raise RefusedError(_undone(late, work, desired, old))
+    if unwanted:
+        before = _with_stack_tags(old, stack_tags, shape)
+        raise RefusedError(f"{unwanted.why}. {_undone(unwanted, work, desired, before)}")
     if undo_failed:
         raise undo_failed
-    return Outcome(desired.name, outputs(live, domains.arn(desired.name), domains.reported_shape, domains.shape))
+    return Outcome(desired.name, outputs(settled, domains.arn(desired.name), domains.reported_shape, shape))
 
 
 @resource.delete
@@ -105,8 +104,8 @@ def delete(event: Event, invocation: Invocation) -> Outcome:
     domains = Domains(_client, invocation.account, invocation.attempts, invocation.deadline)
     asked = translate_leniently(event.properties, domains.shape)
     known = event.physical_id if is_domain_name(event.physical_id, domains.shape) else ""
-    if late := _late(event, timeliness.is_late_to_start):
-        raise RefusedError(f"{late.why}. Domain {known or asked.name} was left alone")
+    if unwanted := stack.unwanted(event, timeliness.is_late_to_start):
+        raise RefusedError(f"{unwanted.why}. Domain {known or asked.name} was left alone")
     protection, adopts = asked.deletion_protection, asked.adopt_existing
     work, live = Work(event, domains, known or asked.name), None
     for name in filter(None, dict.fromkeys((known, asked.name))):
@@ -116,17 +115,17 @@ def delete(event: Event, invocation: Invocation) -> Outcome:
             break
     if event.is_unsettled and work.name and not (live and work.has_claim_to(live)):
         live = work.look_late()
-    if live and not event.is_for(work.name) and _has_succeeded_since(event, work.name):
+    if live and not event.is_for(work.name) and _is_over(event, work.name):
         logger.warning("nothing done: the domain belongs to a later Create of the resource")
         return Outcome(event.physical_id)
     work.settle(lambda facts: decision.delete(event, facts, protection=protection, adopts=adopts), live)
     return Outcome(event.physical_id)
 
 
-def _has_succeeded_since(event: Event, name: str) -> bool:
-    """Whether a Create was repeated with success after the one that failed, for which this event cleans up."""
+def _is_over(event: Event, name: str) -> bool:
+    """Whether the Create for which this event cleans up was repeated, with success or still running."""
     listed = stack.listed(event)
-    return listed is not None and timeliness.has_succeeded(listed, name)
+    return listed is not None and (timeliness.has_succeeded(listed, name) or timeliness.is_later_at_work(event, listed))
 
 
 def _undo_replacement(event: Event, domains: Domains, old: Desired, name: str) -> ApiError | RefusedError | None:
@@ -138,54 +137,25 @@ def _undo_replacement(event: Event, domains: Domains, old: Desired, name: str) -
         live = work.look()
         if live is None or (old.adopt_existing and not work.has_claim_to(live)):
             live = work.look_late()
-        work.settle(lambda facts: decision.undo(event, facts), live)
+        work.settle(lambda facts: undoing.undo(event, facts), live)
     except (ApiError, RefusedError) as error:
         return error
     return None
 
 
-def _undone(late: _Late, work: Work, desired: Desired, old: Desired) -> str:
-    """Undo what a Create or an Update has done that is no longer wanted. Returns the reason to answer."""
-    if work.is_its_work and not timeliness.has_succeeded(late.listed, work.name):
-        return work.withdrawn(late.why)
+def _undone(unwanted: Unwanted, work: Work, desired: Desired, old: Desired) -> str:
+    """Undo what a Create or an Update has done that is no longer wanted. Returns what was undone, in words."""
     event, shape = work.event, work.domains.shape
-    if event.is_for(work.name) and stack.rollback(event) is Rollback.YES:
-        work.settle(lambda facts: convergence.go_back(event, desired, old, facts.live, shape), work.look())
-        return f"{late.why}. The domain is as the Update's rollback wants it"
-    return f"{late.why}. Nothing was undone"
-
-
-@dataclass(frozen=True)
-class _Late:
-    listed: timeliness.Listed
-    why: str
-
-
-def _refuse_if_late(event: Event, name: str) -> None:
-    """Raise RefusedError if a Create, or an Update to a new name, would change a domain that a later event has made."""
-    if event.is_first_for(name) and (late := _late(event, timeliness.is_late_to_answer)):
-        raise RefusedError(f"{late.why}. Nothing was changed")
-
-
-def _late(event: Event, is_late: Callable[[Event, float], bool], *, is_done: bool = False) -> _Late | None:
-    """Why CloudFormation no longer wants the event; None if it does, can't be asked, or the event is not late.
-
-    An event that is done succeeds if the question takes longer than the time that is left.
-    """
-    if not is_late(event, time.time()):
-        return None
-    try:
-        listed = stack.listed(event)
-    except DeadlineReached:
-        if not is_done:
-            raise
-        logger.warning("there was no time to ask CloudFormation whether it still wants this event")
-        return None
-    if listed is None or timeliness.is_wanted(event, listed):
-        return None
-    why = timeliness.why_unwanted(event, listed)
-    logger.warning("the event is late", why=why)
-    return _Late(listed, why)
+    if not work.has_changed:
+        return "Nothing was changed"
+    is_answered = timeliness.has_succeeded(unwanted.listed, work.name)
+    is_taken_on = is_answered or timeliness.is_later_at_work(event, unwanted.listed)
+    if (work.has_made and not is_answered) or (work.has_taken_over and not is_taken_on):
+        return work.withdrawn()
+    is_rolled_back = work.is_forward and stack.rollback(event) is Rollback.YES
+    if is_rolled_back and work.gone_back(lambda facts: undoing.go_back(event, desired, old, facts.live, shape)):
+        return "What it changed was changed back"
+    return "Nothing was undone"
 
 
 def asked_for_before(event: Event, shape: Any) -> Desired:
@@ -199,9 +169,8 @@ def asked_for_before(event: Event, shape: Any) -> Desired:
         return Desired(name="")
 
 
-def _with_stack_tags(desired: Desired, event: Event, domains: Domains) -> Desired:
-    tags = stack.tags(event)
-    tagged = with_more_tags(desired, tags, domains.shape) if tags else desired
+def _with_stack_tags(desired: Desired, tags: Mapping[str, str], shape: Any) -> Desired:
+    tagged = with_more_tags(desired, tags, shape) if tags else desired
     if left_out := sorted(tags.keys() - tagged.tags.keys()):
         logger.warning("tags of the stack that the domain can't have", keys=left_out)
     return tagged

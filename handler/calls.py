@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import boto3
@@ -37,12 +37,22 @@ def connect() -> BaseClient:
     return boto3.client(SERVICE, config=_CONFIG)
 
 
+@dataclass
+class _Run:
+    """The attempts at one call, those before the caller looked at the domain again included."""
+
+    started: float
+    attempts: int = 0
+    unsettled: bool = False  # one of them may have been carried out
+
+
 class Calls:
     """The calls of one event. No retry goes beyond the deadline; `attempts` keeps count of what they can have done."""
 
     def __init__(self, client: BaseClient, attempts: Attempts, deadline: Deadline) -> None:
         self._client = client
         self._attempts = attempts
+        self._runs: dict[str, _Run] = {}  # by the call's name
         self.retries = retries.Retries(deadline)
 
     def operation(self, name: str) -> OperationModel:
@@ -59,29 +69,33 @@ class Calls:
         """Call the API until it succeeds or is not worth another attempt. Returns the response without its metadata.
 
         `expects` names members that the response must have, beside those that the API's model requires.
-        Raises ApiError.
+        Raises ApiError. Before some of the retries it raises one with `retryable` set, after the pause: the caller
+        looks at the domain, decides again, and repeats the call if there is still the same to do.
         """
-        started, unsettled = time.monotonic(), False
+        run = self._runs.setdefault(str(call), _Run(time.monotonic()))
         try:
-            for attempt in itertools.count(1):
+            while True:
+                run.attempts += 1
                 try:
-                    return self._attempt(call, arguments, expects, started)
+                    response = self._attempt(call, arguments, expects, run.started)
+                    del self._runs[str(call)]
+                    return response
                 except ApiError as error:
-                    unsettled = error.unsettled = unsettled or error.unsettled
+                    run.unsettled = error.unsettled = run.unsettled or error.unsettled
                     is_believed = error.kind is Kind.DENIED and not retries_denied
-                    pause = None if is_believed else self.retries.pause(error.kind, call.operation, attempt)
+                    pause = None if is_believed else self.retries.pause(error.kind, call.operation, run.attempts)
                     if pause is None:
+                        del self._runs[str(call)]
                         raise
-                    if attempt == 1:
+                    if run.attempts == 1:
                         logger.warning("retrying", error=str(error))
                     time.sleep(pause)
-                    if retries.needs_a_look(error.kind, call.operation, attempt):
+                    if retries.needs_a_look(error.kind, call.operation, run.attempts):
                         error.retryable = True
                         raise
         except DeadlineReached as reached:
-            reached.waiting_for = f"{call}, for {time.monotonic() - started:.0f} s"
+            reached.waiting_for = f"{call}, for {time.monotonic() - run.started:.0f} s"
             raise
-        raise AssertionError("not reached: the attempts have no end of their own")
 
     def _attempt(
         self, call: Call, arguments: Mapping[str, Any], expects: Sequence[str], started: float

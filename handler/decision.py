@@ -32,8 +32,7 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                                                            rollback, deleted if there is none, and refused if it is
                                                            protected or CloudFormation can't be asked
                               own, taken over              given back; deleted if it was unowned before, protection is
-                                                           lifted, and the stack is not rolling back. An older claim of
-                                                           the resource further down ends as well, but for a rollback
+                                                           lifted, and the stack is not rolling back
                               lent                         let go
                               foreign                      nothing: the domain has moved on
                               unowned                      nothing with AdoptExisting (it was given back before), else
@@ -56,20 +55,16 @@ answer among the facts the same function decides again.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from botocore.model import StructureShape
 
 from handler import ownership, refusals
-from handler.changes import Live
 from handler.convergence import converge, reclaim
 from handler.event import Event
 from handler.ownership import ADOPTED, FOUND, Claims, Owner, claim_of, owner, read_claims, tags_of
-from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse, Use
+from handler.plans import Ask, Destroy, Facts, Leave, Make, Plan, Refuse, Use
 from handler.properties import CLEARED_BY_EMPTY, Desired
 from handler.timeliness import Rollback
-
-_COUNTS = {"ProfileCount": "profiles", "ObjectCount": "objects"}  # of Stats: customer data
+from handler.undoing import undo, use_of
 
 
 def create_or_update(event: Event, desired: Desired, old: Desired, shape: StructureShape, facts: Facts) -> Plan:
@@ -103,7 +98,7 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
         return undo(event, facts)
     match owner(claims, event):
         case Owner.OWN if claims[0].is_adopted:
-            return _delete_taken_over(event, facts, claims, protection)
+            return _delete_taken_over(facts, claims, protection)
         case Owner.OWN if claims[0].request_id == FOUND:
             return _delete_found(event, facts, protection)
         case Owner.OWN:
@@ -115,34 +110,6 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
     if adopts:
         return Leave(f"domain {name} was given back before")
     return refusals.lost_its_tags(event, name, facts.live.get("Tags", {}))
-
-
-def undo(event: Event, facts: Facts, made_by: str | None = None, *, even_in_use: bool = False) -> Plan:
-    """Decide on what a Create, or an Update to a new name, did that came to nothing: it failed, or is not wanted.
-
-    `made_by` is its RequestId, None where that is not known; `even_in_use` deletes a domain that is in use by then.
-    """
-    if facts.live is None:
-        return Leave("it left no domain behind")
-    name = facts.live["DomainName"]
-    claims = read_claims(facts.live.get("Tags", {}))
-    mine = next((claim for claim in claims if claim.is_of(event)), None)
-    if mine is None:
-        return Leave(f"domain {name} is not this resource's")
-    if owner(claims, event) is Owner.LENT:
-        if mine.is_adopted or mine.request_id == made_by:
-            return reclaim(facts.live, ownership.let_go(claims, event))
-        return Leave(f"domain {name} is lent to {refusals.holder(claims)}")
-    if mine.is_adopted:
-        return _give_back(event, facts.live, claims)
-    if mine.request_id == FOUND or made_by not in (None, mine.request_id):
-        return Leave(f"domain {name} was there before")
-    use = Use() if even_in_use else _use(facts)
-    if isinstance(use, Ask):
-        return use
-    if use and not use.is_known:
-        return refusals.may_be_in_use(name, use)
-    return Leave(f"domain {name} is in use, and left alone: it holds {use.words}") if use else Destroy(name)
 
 
 def _claim(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:
@@ -168,7 +135,8 @@ def _claim(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Clai
     if is_known:
         return refusals.has_moved_on(name, claims)
     if desired.adopt_existing:
-        return ownership.take_over(claims, event)
+        # Without the holder's tags there may still be those of the claims behind it.
+        return ownership.take_back(claims or read_claims(tags, first=1), event)
     return refusals.already_exists(name, claims, tags)
 
 
@@ -180,7 +148,7 @@ def _claim_again(event: Event, claims: Claims, facts: Facts) -> Claims | Ask:
     """
     if claims[0].request_id in (ADOPTED, FOUND, event.request_id):
         return claims
-    use = _use(facts)
+    use = use_of(facts)
     if isinstance(use, Ask):
         return use
     return ownership.hold_as(claims, claim_of(event, FOUND if use else event.request_id))
@@ -189,7 +157,7 @@ def _claim_again(event: Event, claims: Claims, facts: Facts) -> Claims | Ask:
 def _delete_made(event: Event, facts: Facts, protection: bool | None) -> Plan:
     assert facts.live is not None
     name = facts.live["DomainName"]
-    use = _use(facts) if protection else Use()
+    use = use_of(facts) if protection else Use()
     if isinstance(use, Ask):
         return use
     return refusals.is_protected(event, name, use) if use else Destroy(name)
@@ -198,7 +166,7 @@ def _delete_made(event: Event, facts: Facts, protection: bool | None) -> Plan:
 def _delete_found(event: Event, facts: Facts, protection: bool | None) -> Plan:
     assert facts.live is not None
     name = facts.live["DomainName"]
-    use = _use(facts)
+    use = use_of(facts)
     if isinstance(use, Ask):
         return use
     if not use:
@@ -214,35 +182,11 @@ def _delete_found(event: Event, facts: Facts, protection: bool | None) -> Plan:
     return Destroy(name)
 
 
-def _delete_taken_over(event: Event, facts: Facts, claims: Claims, protection: bool | None) -> Plan:
+def _delete_taken_over(facts: Facts, claims: Claims, protection: bool | None) -> Plan:
     assert facts.live is not None
     is_for_good = len(claims) == 1 and protection is False
-    if facts.rollback is None and (is_for_good or _has_older_claim(event, claims)):
+    if is_for_good and facts.rollback is None:
         return Ask.ROLLBACK
     if is_for_good and facts.rollback is Rollback.NO:
         return Destroy(facts.live["DomainName"])
-    return _give_back(event, facts.live, claims, ends_older=facts.rollback is Rollback.NO)
-
-
-def _give_back(event: Event, live: Live, claims: Claims, *, ends_older: bool = False) -> Change:
-    """Give the domain back.
-
-    The resource may have an older claim further down: it was removed from its template with its domain retained, and
-    put back into it later. A rollback leaves that claim as it was before. Any other Delete ends it with the next look.
-    """
-    plan = reclaim(live, ownership.give_back(claims))
-    return replace(plan, and_look=False) if _has_older_claim(event, claims) and not ends_older else plan
-
-
-def _has_older_claim(event: Event, claims: Claims) -> bool:
-    return any(claim.is_of(event) for claim in claims[1:])
-
-
-def _use(facts: Facts) -> Use | Ask:
-    """What the domain is in use for."""
-    assert facts.live is not None
-    stats = facts.live.get("Stats", {})
-    if any(stats.get(count) != 0 for count in _COUNTS):
-        words = " and ".join(f"{stats.get(count, 'an unknown number of')} {what}" for count, what in _COUNTS.items())
-        return Use(words, is_known=all(count in stats for count in _COUNTS))
-    return Ask.CONTENTS if facts.contents is None else facts.contents
+    return reclaim(facts.live, ownership.give_back(claims))

@@ -113,7 +113,7 @@ class Domains:
         return {"Stats": nothing_yet, **self._change("CreateDomain", name, {**settings, "Tags": tags})}
 
     def update(self, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Change a domain. Returns it as UpdateDomain reports it. Raises like `delete`."""
+        """Change a domain. Returns it as UpdateDomain reports it."""
         return self._change("UpdateDomain", name, settings)
 
     def tag(self, name: str, tags: Mapping[str, str]) -> None:
@@ -127,8 +127,8 @@ class Domains:
     def delete(self, name: str) -> None:
         """Delete a domain and all customer data in it.
 
-        After a few attempts it raises ApiError with `retryable` set: the caller looks at the domain again before it
-        retries, since it may have been claimed or filled in the meantime.
+        Raises ApiError with `retryable` set before some of the retries, as all methods do that change a domain: it may
+        have been claimed, changed or filled in the meantime, so the caller looks at it first.
         """
         self._change("DeleteDomain", name, {})
 

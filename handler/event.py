@@ -94,9 +94,9 @@ class Event:
         """Whether the event gives the resource another domain, of that name."""
         return self.request_type == "Update" and self.physical_id != name
 
-    def is_first_for(self, name: str) -> bool:
-        """Whether CloudFormation does not know yet that the resource has the domain of that name."""
-        return self.is_create or self.is_rename(name)
+    def is_update_of(self, name: str) -> bool:
+        """Whether the event changes the domain of that name and leaves it to the resource."""
+        return self.request_type == "Update" and self.physical_id == name
 
     def replacement_to_undo(self, name: str, old_name: str) -> str:
         """The domain that a replacement meant to make before it failed, "" where the event undoes none.

@@ -15,8 +15,13 @@ A takeover is a loan, so a rollback can put everything back. Three operations ar
     give back   remove one's own claim from the front: the next claim holds the domain again
     let go      remove one's own claim from further down; the claim above it inherits its request-id
 
-A resource that takes a domain over again, from resources of its own stack that borrowed it, gives up its older loan:
-else two resources of one stack on one domain would add a claim with each update.
+Two kinds of takeover mind an older claim of the same resource further down:
+
+    take over again   an Update, from resources of its own stack: an older loan ends, so that two resources of one
+                      stack on one domain do not add a claim with each update
+    take back         a Create, or an Update to a new name: the resource lent the domain, and the domain was retained
+                      when its template dropped it. The older claim stays, without the logical id, so that nothing
+                      that the resource does from now on ends it: what was retained is deleted by nobody
 
 Example: a resource A made a domain, and its logical id is changed to B in the template. CloudFormation sends a Create
 for B (take over: B, A), then, after the update, a Delete for A (let go: B, now the maker). If the update fails, it
@@ -158,6 +163,11 @@ def take_over(claims: Claims, event: Event) -> Claims:
 def take_over_again(claims: Claims, event: Event) -> Claims:
     """Put the event's resource in front; an older loan of its own further down ends."""
     return take_over(tuple(claim for claim in claims if not (claim.is_of(event) and claim.is_adopted)), event)
+
+
+def take_back(claims: Claims, event: Event) -> Claims:
+    """Put the event's resource in front; an older claim of its own further down becomes one of its stack."""
+    return take_over(tuple(replace(claim, logical_id="") if claim.is_of(event) else claim for claim in claims), event)
 
 
 def give_back(claims: Claims) -> Claims:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handler.changes import Changes, Live
-from handler.timeliness import Rollback
+from handler.timeliness import Rollback, Unwanted
 
 
 @dataclass(frozen=True)
@@ -87,3 +87,11 @@ class Facts:
 
 class RefusedError(Exception):
     """The event is refused; str() says how the user can go on."""
+
+
+class UnwantedError(RefusedError):
+    """CloudFormation no longer wants the change that the event was about to make."""
+
+    def __init__(self, unwanted: Unwanted) -> None:
+        super().__init__(f"{unwanted.why}. Nothing was changed")
+        self.unwanted = unwanted

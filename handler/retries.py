@@ -38,8 +38,11 @@ LIMITS = Limits(
 
 def needs_a_look(kind: Kind, operation: str, attempt: int) -> bool:
     """Whether to look at the domain before the next attempt: by then its owner, settings or contents may be others."""
-    is_stale = operation == "DeleteDomain" or (operation == "UpdateDomain" and kind is Kind.THROTTLED)
-    return is_stale and attempt >= LIMITS.attempts_between_looks
+    if operation not in ("UpdateDomain", "DeleteDomain", "TagResource", "UntagResource"):
+        return False
+    # Many domains that are changed or deleted at once are throttled, and GetDomain has a quota as well.
+    is_of_many = kind is Kind.THROTTLED and operation in ("UpdateDomain", "DeleteDomain")
+    return not is_of_many or attempt % LIMITS.attempts_between_looks == 0
 
 
 class Retries:

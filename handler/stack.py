@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,7 +21,7 @@ from botocore.parsers import ResponseParserError
 from handler.deadline import DeadlineReached
 from handler.event import Event
 from handler.telemetry import logger
-from handler.timeliness import NOT_LISTED, Listed, Rollback
+from handler.timeliness import NOT_LISTED, Listed, Rollback, Unwanted, is_wanted, why_unwanted
 
 # An answer that does not come must not take the time that the event itself needs.
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=5)
@@ -58,11 +59,33 @@ def listed(event: Event) -> Listed | None:
         return None
 
 
+def unwanted(event: Event, is_late: Callable[[Event, float], bool], *, is_done: bool = False) -> Unwanted | None:
+    """Why CloudFormation no longer wants the event; None if it does, can't be asked, or the event is not late.
+
+    An event that is done succeeds if the question takes longer than the time that is left.
+    """
+    if not is_late(event, time.time()):
+        return None
+    try:
+        now_listed = listed(event)
+    except DeadlineReached:
+        if not is_done:
+            raise
+        logger.warning("there was no time to ask CloudFormation whether it still wants this event")
+        return None
+    if now_listed is None or is_wanted(event, now_listed):
+        return None
+    why = why_unwanted(event, now_listed)
+    logger.warning("the event is late", why=why)
+    return Unwanted(now_listed, why)
+
+
 def rollback(event: Event) -> Rollback:
     """Whether the event's stack is rolling back, or a stack that it is nested in.
 
     A nested stack that is deleted in its parent's rollback is itself DELETE_IN_PROGRESS, and so is a stack that is
-    created with OnFailure DELETE, whose reason then is "The following resource(s) failed to create: ...".
+    created with OnFailure DELETE, whose reason then is "The following resource(s) failed to create: ...". A parent
+    whose rollback is over has nothing to do with what happens to a nested stack later.
     """
     if not _may_ask():
         return Rollback.UNKNOWN
@@ -70,6 +93,8 @@ def rollback(event: Event) -> Rollback:
     try:
         while stack_id:
             stack = _describe_stack(stack_id)
+            if stack_id != event.stack_id and not stack["StackStatus"].endswith("_IN_PROGRESS"):
+                return Rollback.NO
             if "ROLLBACK" in stack["StackStatus"] or " failed to create" in stack.get("StackStatusReason", ""):
                 return Rollback.YES
             stack_id = stack.get("ParentId", "")

@@ -11,8 +11,8 @@ seconds is not late, so nothing is asked. Otherwise CloudFormation is asked (Des
 and when that status began):
 
     before anything is done      for an event that is old when it starts: event.OLD seconds, or its ServiceTimeout
-    before the first change of   for a Create, or an Update to a new name, at an age of event.CANCELLABLE seconds: a
-    a domain it did not make     later event may have made that domain
+    before each change           of a domain that exists, at an age of event.CANCELLABLE seconds or its ServiceTimeout:
+                                 a later event may have made, claimed or filled that domain
     before the answer            for a Create or an Update that has made, claimed or changed a domain, at that age
 
 Why it suffices that a Create asks after it has made its domain, and why neither it nor its Delete waits for the other:
@@ -34,10 +34,10 @@ Create may run, would delay every rollback by minutes.)
 
 An event that is no longer wanted before its answer
 
-    removes the domain that it made, and gives back the one that it took over, unless CloudFormation lists that domain:
-    another delivery of the event was answered;
-    changes the settings of a domain back to OldResourceProperties if it is an Update with the same name, and the stack
-    is rolling back: the Update that rolls it back may have looked before they were changed.
+    removes the domain that it made, and gives back the one that it took over, unless CloudFormation lists that domain
+    (another delivery of the event was answered), or a later event of the resource is at work, which goes on with it;
+    changes the settings of a domain back to OldResourceProperties if it is an Update with the same name, it was not
+    itself sent by a rollback, and the stack is rolling back: the Update that rolls it back may have looked before.
 
 It does nothing else. An event that is no longer wanted when it starts changes nothing; only a Create removes what an
 earlier delivery of it made, if CloudFormation lists it as failed, or as deleted and never made. All of them answer
@@ -62,6 +62,14 @@ class Listed:
     since: float = 0.0
 
 
+@dataclass(frozen=True)
+class Unwanted:
+    """An event that CloudFormation no longer wants: what it lists instead, and that in words."""
+
+    listed: Listed
+    why: str
+
+
 _BETWEEN_CLOCKS = 10.0  # seconds
 _LONGEST_RUN = 900.0  # seconds that Lambda lets any function run
 
@@ -81,8 +89,8 @@ def is_late_to_start(event: Event, now: float) -> bool:
     return event.sent_at is not None and event.age(now) >= min(OLD, event.service_timeout)
 
 
-def is_late_to_answer(event: Event, now: float) -> bool:
-    """Whether CloudFormation is to be asked once the event has made, claimed or changed a domain."""
+def is_late_to_change(event: Event, now: float) -> bool:
+    """Whether CloudFormation is to be asked before a change and before the answer."""
     return event.sent_at is not None and event.age(now) >= min(CANCELLABLE, event.service_timeout)
 
 
@@ -122,6 +130,11 @@ def has_succeeded(listed: Listed, name: str) -> bool:
     """Whether another delivery of a Create or a rename has succeeded: CloudFormation lists its domain, undeleted."""
     is_deleted = listed.status.startswith("DELETE_") and listed.status != "DELETE_SKIPPED"
     return listed.physical_id == name and not is_deleted
+
+
+def is_later_at_work(event: Event, listed: Listed) -> bool:
+    """Whether a later Create or Update of the same resource is running: it goes on with what it finds."""
+    return listed.status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS") and not is_wanted(event, listed)
 
 
 def _began_after(event: Event, listed: Listed) -> bool:

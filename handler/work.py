@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from handler import decision, stack
+from handler import stack, undoing
 from handler.changes import Live
 from handler.deadline import DeadlineReached
 from handler.domains import ApiError, DomainNotFoundError, Domains
 from handler.event import Event
 from handler.ownership import has_claim
-from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse, RefusedError, Use
+from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse, RefusedError, UnwantedError, Use
 from handler.telemetry import logger
+from handler.timeliness import Rollback, is_late_to_change
 
 Decide = Callable[[Facts], Plan]
-PutBack = Callable[[Live, Live | None], Plan]
+PutBack = Callable[[Live, Facts], Plan]
 
 # Rounds in one event. A throttled Delete takes one every few seconds; the event's time ends before that.
 _MOST_ROUNDS = 100
-
-
-def _at_any_time() -> None:
-    pass
 
 
 @dataclass
@@ -40,42 +38,53 @@ class Work:
     put_back: Sequence[PutBack] = ()
     has_changed: bool = False  # made, claimed or changed it, or may have done so
     has_made: bool = False  # or may have made it: the call got no response
+    was_throttled: bool = False
+    is_forward: bool | None = None  # whether the event was not sent by a rollback; None if that was not asked
     _before: Live | None = None  # how it was before it was taken over
 
-    def settle(self, decide: Decide, live: Live | None, before_change: Callable[[], None] = _at_any_time) -> Live:
+    def settle(self, decide: Decide, live: Live | None) -> Live:
         """Look, decide and act until nothing is left to do. Returns the live domain as it is then, {} if there is none.
 
-        `before_change` is called before the first change of a domain that the event has not made itself; it may raise
-        RefusedError.
-
-        Raises ApiError and RefusedError, after a takeover that failed was put back. After an error it looks at the
-        domain and decides again: the call may have been carried out all the same (its response was lost, or a retry met
-        the first attempt's work), or things are not as they were thought to be (CreateDomain meets a domain of that
-        name). An error after which there is still the same to do stands, but for a throttled Delete or Update: it is
-        retried after a fresh look, since the domain may have been claimed, changed or filled in the meantime.
+        Raises UnwantedError if CloudFormation no longer wants a change, and ApiError and RefusedError, after a takeover
+        that failed was put back. After an error it looks at the domain and decides again: the call may have been
+        carried out all the same (its response was lost, or a retry met the first attempt's work), or things are not as
+        they were thought to be (CreateDomain meets a domain of that name, or another stack has claimed it). An error
+        after which there is still the same to do stands, unless it is worth a retry.
         """
         try:
-            return self._settle(decide, live, before_change)
+            return self._settle(decide, live, asks=True)
+        except UnwantedError:
+            raise
         except (ApiError, RefusedError) as error:
             if self._before is None:
                 raise
+            if unwanted := stack.unwanted(self.event, is_late_to_change):
+                raise UnwantedError(unwanted) from error
             error.args = (f"{error}. {self._restored()}",)
             raise
 
     @property
-    def is_its_work(self) -> bool:
-        """Whether the event itself has made the domain, or taken it over; not if it was the resource's own before."""
-        return self.has_made or self._before is not None
+    def has_taken_over(self) -> bool:
+        """Whether the event has taken the domain over."""
+        return self._before is not None
 
-    def withdrawn(self, why: str) -> str:
-        """Undo what was made or taken over for an event that is no longer wanted. Returns the reason to answer."""
-        if self._before is not None:
-            return f"{why}. {self._restored()}"
-        self._settle(lambda facts: decision.undo(self.event, facts, made_by=self.event.request_id), self.look())
+    def withdrawn(self) -> str:
+        """Undo what was made or taken over for an event that is no longer wanted. Returns what was undone, in words."""
+        if self.has_taken_over:
+            return self._restored()
+        self._settle(lambda facts: undoing.undo(self.event, facts, made_by=self.event.request_id), self.look())
         live = self.look()
         if live is not None and self.has_claim_to(live):
-            return f"{why}. Domain {self.name} was left alone: it is in use, or was there before"
-        return f"{why}. What this {self.event.request_type} had made or claimed was undone"
+            return f"Domain {self.name} was left alone: it is in use, or was there before"
+        return f"What this {self.event.request_type} had made or claimed was undone"
+
+    def gone_back(self, decide: Decide) -> bool:
+        """Carry out what the rollback of the event's Update wants. Returns whether there was anything to do."""
+        live = self.look()
+        if isinstance(self._plan(decide, live), Leave):
+            return False
+        self._settle(decide, live)
+        return True
 
     def look(self) -> Live | None:
         """The live domain."""
@@ -92,19 +101,20 @@ class Work:
         """Whether the resource has a claim to the domain, as the holder or further down."""
         return has_claim(live.get("Tags", {}), self.event)
 
-    def _settle(self, decide: Decide, live: Live | None, before_change: Callable[[], None] = _at_any_time) -> Live:
+    def _settle(self, decide: Decide, live: Live | None, *, asks: bool = False) -> Live:
         plan = self._plan(decide, live)
         for _ in range(_MOST_ROUNDS):
             if isinstance(plan, Refuse):
                 raise RefusedError(plan.why)
-            if isinstance(plan, Change) and plan.changes and not self.is_its_work:
-                before_change()
+            if asks and (isinstance(plan, Destroy) or (isinstance(plan, Change) and plan.changes)):
+                self._refuse_if_unwanted()
             try:
                 live = self._carry_out(plan, live)
                 if not (isinstance(plan, Change) and plan.and_look):
                     return live
                 plan = self._plan(decide, live := self.look())
             except ApiError as error:
+                self.was_throttled |= error.throttled
                 live = self._look_after(error)
                 again = self._plan(decide, live)
                 if again == plan and not error.retryable:
@@ -112,6 +122,14 @@ class Work:
                 logger.warning("deciding again after an error", error=str(error))
                 plan = again
         raise ApiError(f"Domain {self.name} keeps being changed by others. Try again")
+
+    def _refuse_if_unwanted(self) -> None:
+        """Raise UnwantedError if the event's time has passed: the domain may be a later event's by now."""
+        if unwanted := stack.unwanted(self.event, is_late_to_change):
+            raise UnwantedError(unwanted)
+        # If its rollback begins while it is throttled, what it changes after that has to be changed back.
+        if self.was_throttled and self.is_forward is None and self.event.is_update_of(self.name):
+            self.is_forward = stack.rollback(self.event) is Rollback.NO
 
     def _plan(self, decide: Decide, live: Live | None) -> Plan:
         """Decide, and answer the questions that come up meanwhile."""
@@ -142,37 +160,37 @@ class Work:
         return live or {}
 
     def _make(self, plan: Make) -> Live:
-        try:
-            live = self.domains.create(plan.name, plan.settings, plan.tags)
-            self.has_made = True
-        except ApiError as error:
-            self.has_made |= error.unsettled
-            raise
-        finally:
-            self.has_changed |= self.has_made
+        self._before = None  # a domain that was taken over before is gone
+        with self._noting_changes():
+            try:
+                live = self.domains.create(plan.name, plan.settings, plan.tags)
+                self.has_made = True
+            except ApiError as error:
+                self.has_made |= error.unsettled
+                raise
         return live
 
     def _change(self, plan: Change, live: Live) -> Live:
-        changes = plan.changes
-        self.has_changed |= bool(changes)
+        changes, changed = plan.changes, dict(live)
         if changes.postponed:
             logger.warning("left for a later event, since the service is at work on it", properties=changes.postponed)
-        changed = dict(live)
         if changes.untag_first:
-            self.domains.untag(plan.name, changes.untag_first)
+            self._untag(plan.name, changes.untag_first)
         if changes.tag:
             self._tag(plan, live)
         for settings in changes.updates:
-            changed |= self.domains.update(plan.name, settings)
+            with self._noting_changes():
+                changed |= self.domains.update(plan.name, settings)
         if changes.untag:
-            self.domains.untag(plan.name, changes.untag)
+            self._untag(plan.name, changes.untag)
         return changed
 
     def _tag(self, plan: Change, live: Live) -> None:
         """Set the tags. A takeover that was refused here has changed nothing, so that nothing is to be put back."""
         is_done = False
         try:
-            self.domains.tag(plan.name, plan.changes.tag)
+            with self._noting_changes():
+                self.domains.tag(plan.name, plan.changes.tag)
             is_done = True
         except ApiError as error:
             is_done = error.unsettled
@@ -180,6 +198,19 @@ class Work:
         finally:
             if is_done and plan.takes_over and self._before is None:
                 self._before = live
+
+    def _untag(self, name: str, keys: Sequence[str]) -> None:
+        with self._noting_changes():
+            self.domains.untag(name, keys)
+
+    @contextmanager
+    def _noting_changes(self) -> Iterator[None]:
+        try:
+            yield
+        except ApiError as error:
+            self.has_changed |= error.unsettled
+            raise
+        self.has_changed = True
 
     def _look_after(self, error: ApiError) -> Live | None:
         try:
@@ -194,18 +225,17 @@ class Work:
         """Put back a domain that was taken over. Returns what came of it, for the reason."""
         failed = []
         for put_back in self.put_back:
-            decide = functools.partial(_decide_from, put_back, self._before or {})
+            decide = functools.partial(put_back, self._before or {})
             try:
                 live = self.look()
-                if isinstance(plan := decide(Facts(live)), Leave):
+                plan = self._plan(decide, live)
+                if isinstance(plan, Leave):
                     return f"Nothing was put back: {plan.why}"
                 self._settle(decide, live)
-            except ApiError as error:  # the next part is put back all the same
+                if isinstance(plan, Destroy):
+                    return "The domain was deleted, since the resource that had lent it is gone"
+            except (ApiError, RefusedError) as error:  # the next part is put back all the same
                 failed.append(str(error))
         if failed:
             return f"The domain could not be put back as it was before it was taken over: {'. '.join(failed)}"
         return "The domain was put back as it was before it was taken over"
-
-
-def _decide_from(put_back: PutBack, before: Live, facts: Facts) -> Plan:
-    return put_back(before, facts.live)

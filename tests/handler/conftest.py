@@ -21,6 +21,7 @@ with pytest.MonkeyPatch.context() as _environment:
     from handler.deadline import Deadline
     from handler.domains import Domains
     from tests.handler.cloudformation import ACCOUNT, Function, Mailbox
+    from tests.handler.listed import ListedStacks
 
 register()
 
@@ -68,6 +69,14 @@ def wire(stand_in: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Wire:
     wire.attach(client())
     monkeypatch.setattr(app, "_client", client())
     return wire
+
+
+@pytest.fixture
+def listed_stacks(wire: Wire, clock: Clock) -> Iterator[ListedStacks]:
+    """CloudFormation, as the function asks it."""
+    stacks = ListedStacks(clock)
+    with stacks.answering():
+        yield stacks
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import botocore.session
 import pytest
 from botocore.model import StructureShape
 
-from handler import app, decision
+from handler import app, decision, undoing
 from handler.changes import Changes
 from handler.event import Aftermath, Event, failed_create_id, read
 from handler.ownership import (
@@ -52,7 +52,7 @@ def mine(request_id: str) -> Claim:
 MADE, MADE_NOW, TAKEN_OVER, FOUND_AGAIN = mine(EARLIER), mine(THIS), mine(ADOPTED), mine(FOUND)
 THEIRS, SIBLINGS = Claim(ELSEWHERE, "Domain", "theirs"), Claim(STACK, "Other", "theirs")
 THEIRS_ON_LOAN, SIBLINGS_ON_LOAN = Claim(ELSEWHERE, "Domain", ADOPTED), Claim(STACK, "Other", ADOPTED)
-LENT = (THEIRS_ON_LOAN, MADE)
+RETAINED = Claim(STACK, "", EARLIER)  # the older claim of a resource whose domain was retained
 UNDATED = {STACK_ID: STACK, LOGICAL_ID: "Domain"}
 LENDER = {key: value for key, value in tags_of((TAKEN_OVER, THEIRS)).items() if key.endswith(".1")}
 HALF_MINE = {LOGICAL_ID: "Domain"}
@@ -117,8 +117,7 @@ DELETE_UNSETTLED = request("Delete", UNSETTLED)
 DELETE_FAILED_UNPROTECTED = request("Delete", FAILED, DeletionProtection=False)
 DELETE_MADE_UP = request("Delete", MADE_UP)
 DELETE_MADE_UP_UNPROTECTED = request("Delete", MADE_UP, DeletionProtection=False)
-LENT_OUT = live(*LENT)
-LENT_AND_BACK = live(TAKEN_OVER, *LENT)  # retained, lent, and put back into its template
+LENT_OUT = live(THEIRS_ON_LOAN, MADE)
 EXISTS = "Domain customers already exists and "
 INTEGRATION = Use("an integration")
 DENIED = Use("possibly integrations: ListIntegrations: not allowed", is_known=False)
@@ -180,11 +179,18 @@ ROWS = [
     Row("an adopting Create takes another stack's over", ADOPTING, live(THEIRS), Change, (TAKEN_OVER, THEIRS)),
     Row("an adopting Create takes a sibling's over", ADOPTING, live(SIBLINGS), Change, (TAKEN_OVER, SIBLINGS)),
     Row(
-        "an adopting Create takes back what it has lent",
+        "an adopting Create takes back what it has lent, and its older claim becomes its stack's",
         ADOPTING,
         live(THEIRS_ON_LOAN, MADE),
         Change,
-        (TAKEN_OVER, THEIRS_ON_LOAN, MADE),
+        (TAKEN_OVER, THEIRS_ON_LOAN, RETAINED),
+    ),
+    Row(
+        "an adopting Create keeps the claims behind the holder's removed tags",
+        ADOPTING,
+        live(tags=LENDER),
+        Change,
+        (TAKEN_OVER, THEIRS),
     ),
     Row("an adopting Create finds what it has made", ADOPTING, live(MADE_NOW), Change, (MADE_NOW,)),
     Row("an adopting Create finds what it has taken over", ADOPTING, live(TAKEN_OVER), Change, (TAKEN_OVER,)),
@@ -269,7 +275,7 @@ ROWS = [
         RENAME_ADOPTING,
         LENT_OUT,
         Change,
-        (TAKEN_OVER, THEIRS_ON_LOAN, MADE),
+        (TAKEN_OVER, THEIRS_ON_LOAN, RETAINED),
         rollback=Rollback.NO,
     ),
     Row(
@@ -339,11 +345,6 @@ ROWS = [
     Row("an own domain without a request-id counts as found", DELETE, live(tags=UNDATED, profiles=7), Ask.ROLLBACK),
     Row("a domain taken over is given back to its owner", DELETE, live(TAKEN_OVER, THEIRS), Change, (THEIRS,)),
     Row("a domain taken over with data is given back", DELETE, live(TAKEN_OVER, THEIRS, profiles=7), Change, (THEIRS,)),
-    Row("a loan of a domain that it once made: is it a rollback?", DELETE, LENT_AND_BACK, Ask.ROLLBACK),
-    *(
-        Row(f"a loan of a domain that it once made, {words}", DELETE, LENT_AND_BACK, Change, LENT, rollback=rollback)
-        for words, rollback in (("in a rollback", Rollback.YES), ("in no rollback", Rollback.NO))
-    ),
     Row("a domain taken over from nobody is unowned again", DELETE, live(TAKEN_OVER, profiles=7), Change, ()),
     Row("a protected domain taken over is given back", DELETE_PROTECTED, live(TAKEN_OVER, profiles=7), Change, ()),
     Row("an unprotected domain taken over: is it a rollback?", DELETE_UNPROTECTED, live(TAKEN_OVER), Ask.ROLLBACK),
@@ -474,8 +475,7 @@ def test_what_happens_on_each_event(row: Row) -> None:
             kept = {key: value for key, value in after.items() if is_ownership_key(key)}
             assert kept == tags_of(row.claims or ())
             is_unowned_again = row.claims == ()
-            is_back_as_before = row.live is LENT_AND_BACK and row.rollback is Rollback.YES
-            assert and_look == (kept != before and not is_unowned_again and not is_back_as_before)
+            assert and_look == (kept != before and not is_unowned_again)
             is_takeover = row.event.request_type != "Delete" and len(row.claims or ()) > len(read_claims(before))
             assert takes_over == (is_takeover and not row.event.is_for("customers"))
         case Destroy(name):
@@ -494,7 +494,6 @@ UNDONE = [
     ("its own, found again", live(FOUND_AGAIN), Use(), Leave),
     ("taken over from another", live(TAKEN_OVER, THEIRS), None, Change),
     ("taken over from nobody", live(TAKEN_OVER), None, Change),
-    ("taken over, and lent out before", LENT_AND_BACK, None, Change),
     ("taken over and lent on", live(THEIRS_ON_LOAN, TAKEN_OVER), None, Change),
     ("made and lent", live(THEIRS_ON_LOAN, MADE), None, Leave),
     ("another stack's", live(THEIRS), None, Leave),
@@ -509,7 +508,7 @@ UNDONE = [
 def test_a_rollback_undoes_only_what_the_replacement_did(there: Any, contents: Use | None, plan: type[Plan]) -> None:
     event = request("Update", "clients", "customers", DomainName="clients")
     assert event.replacement_to_undo("clients", "customers") == "customers"
-    assert type(decision.undo(event, Facts(there, contents))) is plan
+    assert type(undoing.undo(event, Facts(there, contents))) is plan
 
 
 @pytest.mark.parametrize(
@@ -518,7 +517,7 @@ def test_a_rollback_undoes_only_what_the_replacement_did(there: Any, contents: U
     ids=["made by it", "made by an earlier event", "taken over", "absent"],
 )
 def test_an_event_that_is_no_longer_wanted_undoes_its_own_work_only(there: Any, plan: type[Plan]) -> None:
-    assert type(decision.undo(CREATE, Facts(there, contents=Use()), made_by=THIS)) is plan
+    assert type(undoing.undo(CREATE, Facts(there, contents=Use()), made_by=THIS)) is plan
 
 
 def test_a_domain_is_created_with_everything_that_the_template_says_and_with_its_owner() -> None:

@@ -11,7 +11,7 @@ from handler.timeliness import (
     NOT_LISTED,
     Listed,
     has_never_succeeded,
-    is_late_to_answer,
+    is_late_to_change,
     is_late_to_start,
     is_wanted,
     why_unwanted,
@@ -150,21 +150,21 @@ def test_what_a_late_create_made_earlier_is_a_leftover_only_if_it_never_succeede
 )
 def test_only_an_event_of_a_certain_age_asks(age: float, first: bool, afterwards: bool) -> None:
     assert is_late_to_start(CREATE, SENT + age) is first
-    assert is_late_to_answer(CREATE, SENT + age) is afterwards
+    assert is_late_to_change(CREATE, SENT + age) is afterwards
 
 
 def test_an_event_older_than_its_service_timeout_asks() -> None:
     impatient = replace(CREATE, properties={**CREATE.properties, "ServiceTimeout": "1"})
     assert not is_late_to_start(impatient, SENT + 0.9)
-    assert not is_late_to_answer(impatient, SENT + 0.9)
+    assert not is_late_to_change(impatient, SENT + 0.9)
     assert is_late_to_start(impatient, SENT + 1)
-    assert is_late_to_answer(impatient, SENT + 1)
+    assert is_late_to_change(impatient, SENT + 1)
 
 
 def test_an_event_that_does_not_say_when_it_was_sent_asks_nothing() -> None:
     undated = replace(CREATE, sent_at=None)
     assert not is_late_to_start(undated, SENT)
-    assert not is_late_to_answer(undated, SENT)
+    assert not is_late_to_change(undated, SENT)
 
 
 @pytest.mark.parametrize(

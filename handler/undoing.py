@@ -1,0 +1,116 @@
+"""Undoing: how to reverse what a failed, unwanted or rolled back event has done. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from botocore.model import StructureShape
+
+from handler import changes, ownership, refusals
+from handler.changes import Changes, Live
+from handler.convergence import converge, reclaim
+from handler.event import Event
+from handler.ownership import FOUND, Owner, owner, read_claims, tags_of
+from handler.plans import Ask, Change, Destroy, Facts, Leave, Plan, Use
+from handler.properties import Desired
+
+_COUNTS = {"ProfileCount": "profiles", "ObjectCount": "objects"}  # of Stats: customer data
+
+
+def undo(event: Event, facts: Facts, made_by: str | None = None, *, even_in_use: bool = False) -> Plan:
+    """Decide on what a Create, or an Update to a new name, did that came to nothing: it failed, or is not wanted.
+
+    `made_by` is its RequestId, None where that is not known; `even_in_use` deletes a domain that is in use by then.
+    """
+    if facts.live is None:
+        return Leave("it left no domain behind")
+    name = facts.live["DomainName"]
+    claims = read_claims(facts.live.get("Tags", {}))
+    mine = next((claim for claim in claims if claim.is_of(event)), None)
+    if mine is None:
+        return Leave(f"domain {name} is not this resource's")
+    if owner(claims, event) is Owner.LENT:
+        if mine.is_adopted or mine.request_id == made_by:
+            return reclaim(facts.live, ownership.let_go(claims, event))
+        return Leave(f"domain {name} is lent to {refusals.holder(claims)}")
+    if mine.is_adopted:
+        return reclaim(facts.live, ownership.give_back(claims))
+    if mine.request_id == FOUND or made_by not in (None, mine.request_id):
+        return Leave(f"domain {name} was there before")
+    use = Use() if even_in_use else use_of(facts)
+    if isinstance(use, Ask):
+        return use
+    if use and not use.is_known:
+        return refusals.may_be_in_use(name, use)
+    return Leave(f"domain {name} is in use, and left alone: it holds {use.words}") if use else Destroy(name)
+
+
+def go_back(event: Event, desired: Desired, old: Desired, live: Live | None, shape: StructureShape) -> Plan:
+    """Bring a domain back to what the template asked for before, after an Update that is being rolled back.
+
+    The Update that rolls it back may have looked at the domain before this one changed it, and does not look again.
+    """
+    claims = read_claims(live.get("Tags", {})) if live else ()
+    if live is None or old.name != desired.name or owner(claims, event) is not Owner.OWN:
+        return Leave(f"domain {desired.name} is gone, has another owner, or was another one before")
+    return converge(old, desired, live, claims, shape)
+
+
+def put_back_settings(event: Event, desired: Desired, before: Live, facts: Facts, shape: StructureShape) -> Plan:
+    """Put the settings back after a takeover that failed, while the domain is still claimed.
+
+    `desired` is what the takeover wanted, `before` the domain as it was. `facts.live` is as it is now.
+    """
+    plan = _put_back(event, desired, before, facts, shape)
+    if not isinstance(plan, Change):
+        return plan if isinstance(plan, Leave) else Change(desired.name, Changes())
+    return replace(plan, changes=Changes(updates=plan.changes.updates, postponed=plan.changes.postponed))
+
+
+def put_back_claims(event: Event, desired: Desired, before: Live, facts: Facts, shape: StructureShape) -> Plan:
+    """Put claims and tags back after a takeover that failed, even if the settings could not be."""
+    plan = _put_back(event, desired, before, facts, shape)
+    if not isinstance(plan, Change):
+        return plan
+    return replace(plan, changes=replace(plan.changes, updates=(), postponed=()))
+
+
+def _put_back(event: Event, desired: Desired, before: Live, facts: Facts, shape: StructureShape) -> Plan:
+    live = facts.live
+    if live is None:
+        return Leave("the domain that was taken over is gone")
+    claims = read_claims(live.get("Tags", {}))
+    whose = owner(claims, event)
+    if whose is Owner.FOREIGN and claims != read_claims(before.get("Tags", {})):
+        return Leave(f"domain {desired.name} now belongs to {refusals.holder(claims)}")
+    if whose is Owner.LENT:  # settings and tags are the borrower's by now
+        return replace(reclaim(live, ownership.let_go(claims, event)), and_look=False)
+    if whose is Owner.OWN and not claims[0].is_adopted:  # the lender has let go, so there is nobody to give it back to
+        return undo(event, facts, made_by=claims[0].request_id)
+    if whose is Owner.OWN:
+        claims = ownership.give_back(claims)
+    wanted = Desired(
+        desired.name,
+        {name: _askable(before[name], shape.members[name]) for name in desired.settings if name in before},
+        {key: value for key, value in before.get("Tags", {}).items() if key in desired.tags},
+    )
+    return Change(desired.name, changes.find(wanted, desired, live, tags_of(claims), shape))
+
+
+def _askable(value: Any, shape: Any) -> Any:
+    """A reported value without what the API only reports, such as a status."""
+    if isinstance(value, Mapping) and shape.type_name == "structure":
+        return {name: _askable(item, shape.members[name]) for name, item in value.items() if name in shape.members}
+    return value
+
+
+def use_of(facts: Facts) -> Use | Ask:
+    """What the domain is in use for."""
+    assert facts.live is not None
+    stats = facts.live.get("Stats", {})
+    if any(stats.get(count) != 0 for count in _COUNTS):
+        words = " and ".join(f"{stats.get(count, 'an unknown number of')} {what}" for count, what in _COUNTS.items())
+        return Use(words, is_known=all(count in stats for count in _COUNTS))
+    return Ask.CONTENTS if facts.contents is None else facts.contents

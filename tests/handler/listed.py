@@ -1,0 +1,55 @@
+"""CloudFormation for the tests of single events: it lists what a test has set, whenever it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from handler import stack as asking
+from tests.handler.cloudformation import STACK
+from tests.handler.describe_api import DescribeApi
+from tests.handler.faults import Clock
+from tests.handler.stacks import ReportedResource, Stack
+
+
+class ListedStacks:
+    """What DescribeStackResource and DescribeStacks report; `calls` are the questions so far."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.calls: list[str] = []
+        self._clock = clock
+        self._stacks: dict[str, Stack] = {}
+        self._api = DescribeApi(lambda: self._stacks, clock)
+        self._api.on_call = self.calls.append
+
+    def lists(
+        self,
+        status: str,
+        physical_id: str = "",
+        since: float = 0.0,
+        *,
+        stack_id: str = STACK,
+        logical_id: str = "Domain",
+    ) -> None:
+        """List a resource, with this status since that time."""
+        self._stack(stack_id).reported[logical_id] = ReportedResource(status, physical_id, since)
+
+    def stack_is(self, status: str, stack_id: str = STACK) -> None:
+        """Report this status of a stack."""
+        self._stack(stack_id).status = status
+
+    def _stack(self, stack_id: str) -> Stack:
+        return self._stacks.setdefault(stack_id, Stack(stack_id, _sends_nothing))
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Answer the function's questions."""
+        asking.client.cache_clear()
+        self._api.attach(asking.client())
+        yield
+        asking.client.cache_clear()
+
+
+def _sends_nothing(event: dict[str, Any]) -> None:
+    raise AssertionError("these stacks only report")
