@@ -159,6 +159,7 @@ class Simulation:
         self.observations = promises.Observations()
         self.violations: list[AssertionError] = []
         self.races = 0
+        self.late_changes = 0  # of events that were cancelled while the change was on its way
         self._current: SentEvent | None = None
         describe_api = DescribeApi(lambda: self.stacks, clock)
         describe_api.attach(cloudformation.client())
@@ -404,6 +405,7 @@ class Simulation:
             self.observations.record(sent.event, call, is_exempt=is_late and not sent.is_awaited)
             if call.is_change:
                 sent.may_have_changed = True
+                self.late_changes += not sent.is_awaited
             if self._is_race(sent, call):
                 self.observations.exempt([live_domains()[call.name]])
                 self.races += 1

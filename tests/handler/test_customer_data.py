@@ -75,7 +75,7 @@ def test_a_delete_that_fails_for_some_time_succeeds_in_the_end(
 
     assert delete(function, mailbox, LEAST)["Status"] == "SUCCESS"
     assert "customers" not in live_domains()
-    assert wire.attempts.count("GetDomain") == looks, "the domain was not read again before a retry: every third one while throttled, else each"
+    assert wire.attempts.count("GetDomain") == looks, "the domain was not read again before the retries"
 
 
 def test_an_empty_structure_does_not_send_the_matching_rules_again(

@@ -168,7 +168,8 @@ class CloudFormationMachine(RuleBasedStateMachine):
         ]
         resources = dict(stack.template())
         self.simulation.schedule, self.was_disturbed = schedule.copy(), False
-        races, first = self.simulation.races, len(self.simulation.history)
+        races, late_changes = self.simulation.races, self.simulation.late_changes
+        first = len(self.simulation.history)
         is_done = act()
         self.simulation.finish_background()
         self.simulation.schedule = Schedule()
@@ -194,6 +195,8 @@ class CloudFormationMachine(RuleBasedStateMachine):
                 assert not is_there or is_reclaimed or now == [claim.resource for claim in claims], (
                     f"{domain.name} has another owner after the rollback than before"
                 )
+        if late_changes < self.simulation.late_changes:
+            return  # nothing changes the settings back that were on their way when the event was cancelled
         updated = {
             sent.event["LogicalResourceId"]
             for sent in self.simulation.history[first:]
