@@ -4,14 +4,15 @@
     properties translated  properties.py  along botocore's own description of the API (shapes.py)
     decision taken         decision.py    a plan (plans.py), given the live domain, its owner (ownership.py) and what
                                           differs (changes.py, convergence.py)
-    API called             work.py        look, decide, act; the operations are in domains.py, one call and its retries
-                                          in calls.py (retries.py, attempts.py)
+    API called             work.py        look, decide, act (actions.py); the operations are in domains.py, one call and
+                                          its retries in calls.py (retries.py, attempts.py)
     answer out             answer.py      with attributes (outputs.py) or a reason (failures.py)
 
-dispatch.py takes an event from Lambda to its answer, and handlers.py has crhelper call the handlers below, with what
-invocation.py describes, until the deadline (deadline.py). stack.py asks CloudFormation, and timeliness.py says what its
-answer means for an event whose time may have passed. What the user reads: problems.py and hints.py about properties,
-refusals.py about an event that is refused, errors.py about the API, advice.py and telemetry.py in the log.
+Lambda imports start.py. dispatch.py takes an event to its answer, and handlers.py has crhelper call the handlers below,
+with what invocation.py describes, until the deadline (deadline.py). stack.py asks CloudFormation, and timeliness.py
+says what its answer means for an event whose time may have passed. undoing.py reverses what came to nothing. What the
+user reads: problems.py and hints.py about properties, refusals.py about an event that is refused, errors.py about the
+API, advice.py and telemetry.py in the log.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
         logger.warning("the domain is gone; it is made again")
     try:
         settled = work.settle(lambda facts: decision.create_or_update(event, desired, old, shape, facts), live)
-        unwanted = stack.unwanted(event, timeliness.is_late_to_change, is_done=True) if work.has_changed else None
+        unwanted = stack.unwanted(event, timeliness.is_late_to_change, is_done=True) if work.done.has_changed else None
     except UnwantedError as error:
         unwanted = error.unwanted
     except (ApiError, RefusedError) as error:
@@ -146,11 +147,11 @@ def _undo_replacement(event: Event, domains: Domains, old: Desired, name: str) -
 def _undone(unwanted: Unwanted, work: Work, desired: Desired, old: Desired) -> str:
     """Undo what a Create or an Update has done that is no longer wanted. Returns what was undone, in words."""
     event, shape = work.event, work.domains.shape
-    if not work.has_changed:
+    if not work.done.has_changed:
         return "Nothing was changed"
     is_answered = timeliness.has_succeeded(unwanted.listed, work.name)
     is_taken_on = is_answered or timeliness.is_later_at_work(event, unwanted.listed)
-    if (work.has_made and not is_answered) or (work.has_taken_over and not is_taken_on):
+    if (work.done.has_made and not is_answered) or (work.done.before and not is_taken_on):
         return work.withdrawn()
     is_rolled_back = work.is_forward and stack.rollback(event) is Rollback.YES
     if is_rolled_back and work.gone_back(lambda facts: undoing.go_back(event, desired, old, facts.live, shape)):

@@ -57,6 +57,7 @@ OWNERSHIP_KEYS = frozenset({STACK_ID, LOGICAL_ID, REQUEST_ID})
 
 ADOPTED = "adopted"
 FOUND = "found"
+_NOT_KNOWN = "-"  # the value of a tag for an id that was removed or given up; no id has it
 
 _OWNERSHIP_KEY = re.compile(f"({'|'.join(OWNERSHIP_KEYS)})([.][1-9][0-9]*)?")
 
@@ -104,7 +105,7 @@ def read_claims(tags: Mapping[str, str], first: int = 0) -> Claims:
     """The claims in a domain's tags, the holder's first; with `first=1` those behind the holder's."""
     claims: list[Claim] = []
     for index in itertools.count(first):
-        stack_id, logical_id, request_id = (tags.get(key, "") for key in _keys(index))
+        stack_id, logical_id, request_id = (_known(tags.get(key, "")) for key in _keys(index))
         if not stack_id and not logical_id:
             break
         # Without a request-id it is not known which event made the domain. But only a borrower has a claim behind it.
@@ -114,12 +115,15 @@ def read_claims(tags: Mapping[str, str], first: int = 0) -> Claims:
 
 
 def tags_of(claims: Claims) -> dict[str, str]:
-    """The tags that say these claims."""
+    """The tags that say these claims.
+
+    Each claim has all of its three tags, so that none is left of the claim that had these keys before, should the
+    change of claims stop before the tags that are no longer needed are removed.
+    """
     return {
-        key: value
+        key: value or _NOT_KNOWN
         for index, claim in enumerate(claims)
         for key, value in zip(_keys(index), (claim.stack_id, claim.logical_id, claim.request_id), strict=True)
-        if value
     }
 
 
@@ -184,6 +188,10 @@ def let_go(claims: Claims, event: Event) -> Claims:
         else:
             left.append(claim)
     return _merged(left)
+
+
+def _known(value: str) -> str:
+    return "" if value == _NOT_KNOWN else value
 
 
 def _keys(index: int) -> tuple[str, str, str]:

@@ -42,7 +42,7 @@ def needs_a_look(kind: Kind, operation: str, attempt: int) -> bool:
         return False
     # Many domains that are changed or deleted at once are throttled, and GetDomain has a quota as well.
     is_of_many = kind is Kind.THROTTLED and operation in ("UpdateDomain", "DeleteDomain")
-    return not is_of_many or attempt % LIMITS.attempts_between_looks == 0
+    return not is_of_many or attempt % LIMITS.attempts_between_looks == 1
 
 
 class Retries:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from handler import stack, undoing
+from handler.actions import Actions
 from handler.changes import Live
 from handler.deadline import DeadlineReached
 from handler.domains import ApiError, DomainNotFoundError, Domains
 from handler.event import Event
 from handler.ownership import has_claim
-from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse, RefusedError, UnwantedError, Use
+from handler.plans import Ask, Change, Destroy, Facts, Leave, Plan, Refuse, RefusedError, UnwantedError, Use
 from handler.telemetry import logger
 from handler.timeliness import Rollback, is_late_to_change
 
 Decide = Callable[[Facts], Plan]
 PutBack = Callable[[Live, Facts], Plan]
 
-# Rounds in one event. A throttled Delete takes one every few seconds; the event's time ends before that.
-_MOST_ROUNDS = 100
+# Rounds in one event. Those of a call that is retried pause in between; the event's time ends before that.
+_MOST_ROUNDS = 1000
+# For so many seconds a look counts as fresh enough to change the domain.
+_FRESH = 1.0
 
 
 @dataclass
@@ -36,11 +39,11 @@ class Work:
     domains: Domains
     name: str
     put_back: Sequence[PutBack] = ()
-    has_changed: bool = False  # made, claimed or changed it, or may have done so
-    has_made: bool = False  # or may have made it: the call got no response
     was_throttled: bool = False
-    is_forward: bool | None = None  # whether the event was not sent by a rollback; None if that was not asked
-    _before: Live | None = None  # how it was before it was taken over
+    is_forward: bool | None = None  # whether the event was not sent by a rollback; None if that is not known
+
+    def __post_init__(self) -> None:
+        self.done = Actions(self.domains, self.name)
 
     def settle(self, decide: Decide, live: Live | None) -> Live:
         """Look, decide and act until nothing is left to do. Returns the live domain as it is then, {} if there is none.
@@ -56,21 +59,16 @@ class Work:
         except UnwantedError:
             raise
         except (ApiError, RefusedError) as error:
-            if self._before is None:
+            if self.done.before is None:
                 raise
             if unwanted := stack.unwanted(self.event, is_late_to_change):
                 raise UnwantedError(unwanted) from error
             error.args = (f"{error}. {self._restored()}",)
             raise
 
-    @property
-    def has_taken_over(self) -> bool:
-        """Whether the event has taken the domain over."""
-        return self._before is not None
-
     def withdrawn(self) -> str:
         """Undo what was made or taken over for an event that is no longer wanted. Returns what was undone, in words."""
-        if self.has_taken_over:
+        if self.done.before is not None:
             return self._restored()
         self._settle(lambda facts: undoing.undo(self.event, facts, made_by=self.event.request_id), self.look())
         live = self.look()
@@ -104,12 +102,15 @@ class Work:
     def _settle(self, decide: Decide, live: Live | None, *, asks: bool = False) -> Live:
         plan = self._plan(decide, live)
         for _ in range(_MOST_ROUNDS):
+            if asks and (isinstance(plan, Destroy) or (isinstance(plan, Change) and plan.changes)):
+                asked = time.monotonic()
+                self._refuse_if_unwanted()
+                if time.monotonic() - asked > _FRESH:
+                    plan = self._plan(decide, live := self.look())
             if isinstance(plan, Refuse):
                 raise RefusedError(plan.why)
-            if asks and (isinstance(plan, Destroy) or (isinstance(plan, Change) and plan.changes)):
-                self._refuse_if_unwanted()
             try:
-                live = self._carry_out(plan, live)
+                live = self.done.carry_out(plan, live)
                 if not (isinstance(plan, Change) and plan.and_look):
                     return live
                 plan = self._plan(decide, live := self.look())
@@ -129,7 +130,8 @@ class Work:
             raise UnwantedError(unwanted)
         # If its rollback begins while it is throttled, what it changes after that has to be changed back.
         if self.was_throttled and self.is_forward is None and self.event.is_update_of(self.name):
-            self.is_forward = stack.rollback(self.event) is Rollback.NO
+            rollback = stack.rollback(self.event)
+            self.is_forward = None if rollback is Rollback.UNKNOWN else rollback is Rollback.NO
 
     def _plan(self, decide: Decide, live: Live | None) -> Plan:
         """Decide, and answer the questions that come up meanwhile."""
@@ -146,72 +148,6 @@ class Work:
                 facts = Facts(found, contents=Use(str(error), is_known=False) if found else None)
         return plan
 
-    def _carry_out(self, plan: Plan, live: Live | None) -> Live:
-        match plan:
-            case Make():
-                return self._make(plan)
-            case Change():
-                return self._change(plan, live or {})
-            case Destroy(name):
-                self.domains.delete(name)
-                return {}
-            case Leave(why):
-                logger.warning(f"nothing done: {why}")
-        return live or {}
-
-    def _make(self, plan: Make) -> Live:
-        self._before = None  # a domain that was taken over before is gone
-        with self._noting_changes():
-            try:
-                live = self.domains.create(plan.name, plan.settings, plan.tags)
-                self.has_made = True
-            except ApiError as error:
-                self.has_made |= error.unsettled
-                raise
-        return live
-
-    def _change(self, plan: Change, live: Live) -> Live:
-        changes, changed = plan.changes, dict(live)
-        if changes.postponed:
-            logger.warning("left for a later event, since the service is at work on it", properties=changes.postponed)
-        if changes.untag_first:
-            self._untag(plan.name, changes.untag_first)
-        if changes.tag:
-            self._tag(plan, live)
-        for settings in changes.updates:
-            with self._noting_changes():
-                changed |= self.domains.update(plan.name, settings)
-        if changes.untag:
-            self._untag(plan.name, changes.untag)
-        return changed
-
-    def _tag(self, plan: Change, live: Live) -> None:
-        """Set the tags. A takeover that was refused here has changed nothing, so that nothing is to be put back."""
-        is_done = False
-        try:
-            with self._noting_changes():
-                self.domains.tag(plan.name, plan.changes.tag)
-            is_done = True
-        except ApiError as error:
-            is_done = error.unsettled
-            raise
-        finally:
-            if is_done and plan.takes_over and self._before is None:
-                self._before = live
-
-    def _untag(self, name: str, keys: Sequence[str]) -> None:
-        with self._noting_changes():
-            self.domains.untag(name, keys)
-
-    @contextmanager
-    def _noting_changes(self) -> Iterator[None]:
-        try:
-            yield
-        except ApiError as error:
-            self.has_changed |= error.unsettled
-            raise
-        self.has_changed = True
-
     def _look_after(self, error: ApiError) -> Live | None:
         try:
             live = self.look()
@@ -225,7 +161,7 @@ class Work:
         """Put back a domain that was taken over. Returns what came of it, for the reason."""
         failed = []
         for put_back in self.put_back:
-            decide = functools.partial(put_back, self._before or {})
+            decide = functools.partial(put_back, self.done.before or {})
             try:
                 live = self.look()
                 plan = self._plan(decide, live)

@@ -195,7 +195,8 @@ class Simulation:
                 awaited[index] = self._send(stack, request)
             self._run_next(list(awaited.values()))
             for index, sent in list(awaited.items()):
-                if self._is_settled(sent, alone=len(awaited) == 1):
+                others = [other for other in awaited.values() if other is not sent]
+                if self._is_settled(sent, alone=not any(map(self._may_be_answered, others))):
                     answers[index] = self._close(sent, requests[index])
                     del awaited[index]
                     has_failed |= is_forward and not succeeded(answers[index])
@@ -220,16 +221,19 @@ class Simulation:
     def _is_settled(self, sent: SentEvent, *, alone: bool) -> bool:
         """Whether CloudFormation has the answer or has waited until the timeout.
 
-        `alone`: it waits for no other event. The clock is moved to the timeout only then, since it is everyone's clock.
+        `alone`: no other event can be answered. The clock is moved to the timeout only then: it is everyone's clock.
         """
         if self._answer(sent) is not None:
             return True
-        if not (sent.has_ended or sent.plan.is_held_back):
+        if self._may_be_answered(sent):
             return False
         if alone:
             self.finish_background()
             self.clock.now += max(0.0, sent.sent_at + SERVICE_TIMEOUT - self.clock.time())
         return alone
+
+    def _may_be_answered(self, sent: SentEvent) -> bool:
+        return self._answer(sent) is not None or not (sent.has_ended or sent.plan.is_held_back)
 
     def _answer(self, sent: SentEvent) -> Answer | None:
         answers = self.mailbox.taken(sent.request_id)

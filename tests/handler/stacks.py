@@ -391,8 +391,10 @@ class Stack:
         return self.status.startswith(("DELETE_", "ROLLBACK_"))
 
     def knows(self, logical_id: str, name: str) -> bool:
-        """Whether the stack knows the domain as that resource's, or will send an event for it again that failed."""
-        names = {failed.request.properties.get("DomainName") for failed in self.failed_deletes_of(logical_id)}
+        """Whether the stack knows the domain as that resource's, or has still an event to send for it."""
+        pending = [failed.request for failed in self.failed_deletes_of(logical_id)]
+        pending += [request for request in self._after_rollback if request.logical_id == logical_id]
+        names = {request.properties.get("DomainName") for request in pending}
         if logical_id in self.resources:
             names.add(self.resources[logical_id].physical_id)
         if failed := self.failed_rollbacks.get(logical_id):

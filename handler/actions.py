@@ -1,0 +1,93 @@
+"""Actions: carries out plans on one domain, and keeps what an event has done to it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from handler.changes import Live
+from handler.domains import ApiError, Domains
+from handler.plans import Change, Destroy, Leave, Make, Plan
+from handler.telemetry import logger
+
+
+class Actions:
+    """What an event does to one domain.
+
+    `has_changed`: it has made, claimed or changed the domain, or may have. `has_made`: it has made it, or may have.
+    `before`: how the domain was before the event took it over; None if it did not.
+    """
+
+    def __init__(self, domains: Domains, name: str) -> None:
+        self._domains = domains
+        self._name = name
+        self.has_changed = False
+        self.has_made = False
+        self.before: Live | None = None
+
+    def carry_out(self, plan: Plan, live: Live | None) -> Live:
+        """Carry out a plan that changes or leaves the domain. Returns the domain as it is then. Raises ApiError."""
+        match plan:
+            case Make():
+                return self._make(plan)
+            case Change():
+                return self._change(plan, live or {})
+            case Destroy(name):
+                self._domains.delete(name)
+                return {}
+            case Leave(why):
+                logger.warning(f"nothing done: {why}")
+        return live or {}
+
+    def _make(self, plan: Make) -> Live:
+        self.before = None  # a domain that was taken over before is gone
+        with self._noting_changes():
+            try:
+                live = self._domains.create(self._name, plan.settings, plan.tags)
+                self.has_made = True
+            except ApiError as error:
+                self.has_made |= error.unsettled
+                raise
+        return live
+
+    def _change(self, plan: Change, live: Live) -> Live:
+        changes, changed = plan.changes, dict(live)
+        if changes.postponed:
+            logger.warning("left for a later event, since the service is at work on it", properties=changes.postponed)
+        if changes.untag_first:
+            self._untag(changes.untag_first)
+        if changes.tag:
+            self._tag(plan, live)
+        for settings in changes.updates:
+            with self._noting_changes():
+                changed |= self._domains.update(self._name, settings)
+        if changes.untag:
+            self._untag(changes.untag)
+        return changed
+
+    def _tag(self, plan: Change, live: Live) -> None:
+        """Set the tags. A takeover that was refused here has changed nothing, so that nothing is to be put back."""
+        is_done = False
+        try:
+            with self._noting_changes():
+                self._domains.tag(self._name, plan.changes.tag)
+            is_done = True
+        except ApiError as error:
+            is_done = error.unsettled
+            raise
+        finally:
+            if is_done and plan.takes_over and self.before is None:
+                self.before = live
+
+    def _untag(self, keys: Sequence[str]) -> None:
+        with self._noting_changes():
+            self._domains.untag(self._name, keys)
+
+    @contextmanager
+    def _noting_changes(self) -> Iterator[None]:
+        try:
+            yield
+        except ApiError as error:
+            self.has_changed |= error.unsettled
+            raise
+        self.has_changed = True
