@@ -88,6 +88,8 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
         unwanted = error.unwanted
     except (ApiError, RefusedError) as error:
         error.args = (f"{error}. {undo_failed}",) if undo_failed else error.args
+        if event.is_rename(desired.name) and work.done.has_made:  # no Delete follows for it
+            error.args = (f"{error}. {work.withdrawn()}",)
         raise
     if unwanted:
         before = _with_stack_tags(old, stack_tags, shape)
@@ -150,7 +152,8 @@ def _undone(unwanted: Unwanted, work: Work, desired: Desired, old: Desired) -> s
     if not work.done.has_changed:
         return "Nothing was changed"
     is_answered = timeliness.has_succeeded(unwanted.listed, work.name)
-    is_taken_on = is_answered or timeliness.is_later_at_work(event, unwanted.listed)
+    is_later_at_work = timeliness.is_later_at_work(event, unwanted.listed)
+    is_taken_on = is_answered or (is_later_at_work and stack.rollback(event) is not Rollback.YES)
     if (work.done.has_made and not is_answered) or (work.done.before and not is_taken_on):
         return work.withdrawn()
     is_rolled_back = work.is_forward and stack.rollback(event) is Rollback.YES

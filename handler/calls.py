@@ -52,7 +52,7 @@ class Calls:
     def __init__(self, client: BaseClient, attempts: Attempts, deadline: Deadline) -> None:
         self._client = client
         self._attempts = attempts
-        self._runs: dict[str, _Run] = {}  # by the call's name
+        self._runs: dict[str, _Run] = {}  # by the call and its arguments
         self.retries = retries.Retries(deadline)
 
     def operation(self, name: str) -> OperationModel:
@@ -72,20 +72,21 @@ class Calls:
         Raises ApiError. Before some of the retries it raises one with `retryable` set, after the pause: the caller
         looks at the domain, decides again, and repeats the call if there is still the same to do.
         """
-        run = self._runs.setdefault(str(call), _Run(time.monotonic()))
+        name = f"{call}: {arguments!r}"
+        run = self._runs.setdefault(name, _Run(time.monotonic()))
         try:
             while True:
                 run.attempts += 1
                 try:
                     response = self._attempt(call, arguments, expects, run.started)
-                    del self._runs[str(call)]
+                    del self._runs[name]
                     return response
                 except ApiError as error:
                     run.unsettled = error.unsettled = run.unsettled or error.unsettled
                     is_believed = error.kind is Kind.DENIED and not retries_denied
                     pause = None if is_believed else self.retries.pause(error.kind, call.operation, run.attempts)
                     if pause is None:
-                        del self._runs[str(call)]
+                        del self._runs[name]
                         raise
                     if run.attempts == 1:
                         logger.warning("retrying", error=str(error))

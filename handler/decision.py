@@ -126,11 +126,13 @@ def _claim(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Clai
         is_loan = desired.adopt_existing or behind or refusals.NATIVE_STACK_ID in tags
         return ownership.take_over(behind, event) if is_loan else (claim_of(event, FOUND),)
     if whose is Owner.LENT and not event.is_create:
-        if ownership.is_lent_within_stack(claims, event):
-            return ownership.take_over_again(claims, event)
+        is_within_stack = ownership.is_lent_within_stack(claims, event)
         if not is_known and facts.rollback is None:
             return Ask.ROLLBACK
-        if not is_known and facts.rollback is not Rollback.NO:
+        is_forward = not is_known and facts.rollback is Rollback.NO
+        if is_within_stack:
+            return (ownership.take_back if is_forward else ownership.take_over_again)(claims, event)
+        if not is_known and not is_forward:
             return Leave(f"domain {name} is lent to {refusals.holder(claims)}, so nothing was changed")
     if is_known:
         return refusals.has_moved_on(name, claims)

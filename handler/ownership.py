@@ -20,8 +20,8 @@ Two kinds of takeover mind an older claim of the same resource further down:
     take over again   an Update, from resources of its own stack: an older loan ends, so that two resources of one
                       stack on one domain do not add a claim with each update
     take back         a Create, or an Update to a new name: the resource lent the domain, and the domain was retained
-                      when its template dropped it. The older claim stays, without the logical id, so that nothing
-                      that the resource does from now on ends it: what was retained is deleted by nobody
+                      when its template dropped it. The older claim stays, with `-` for the logical id, so that
+                      nothing that the resource does from now on ends it: what was retained is deleted by nobody
 
 Example: a resource A made a domain, and its logical id is changed to B in the template. CloudFormation sends a Create
 for B (take over: B, A), then, after the update, a Delete for A (let go: B, now the maker). If the update fails, it
@@ -57,7 +57,7 @@ OWNERSHIP_KEYS = frozenset({STACK_ID, LOGICAL_ID, REQUEST_ID})
 
 ADOPTED = "adopted"
 FOUND = "found"
-_NOT_KNOWN = "-"  # the value of a tag for an id that was removed or given up; no id has it
+NO_ID = "-"  # instead of an id whose tag was removed, or that was given up; no id has this value
 
 _OWNERSHIP_KEY = re.compile(f"({'|'.join(OWNERSHIP_KEYS)})([.][1-9][0-9]*)?")
 
@@ -105,7 +105,7 @@ def read_claims(tags: Mapping[str, str], first: int = 0) -> Claims:
     """The claims in a domain's tags, the holder's first; with `first=1` those behind the holder's."""
     claims: list[Claim] = []
     for index in itertools.count(first):
-        stack_id, logical_id, request_id = (_known(tags.get(key, "")) for key in _keys(index))
+        stack_id, logical_id, request_id = (tags.get(key, "") for key in _keys(index))
         if not stack_id and not logical_id:
             break
         # Without a request-id it is not known which event made the domain. But only a borrower has a claim behind it.
@@ -121,7 +121,7 @@ def tags_of(claims: Claims) -> dict[str, str]:
     change of claims stop before the tags that are no longer needed are removed.
     """
     return {
-        key: value or _NOT_KNOWN
+        key: value or NO_ID
         for index, claim in enumerate(claims)
         for key, value in zip(_keys(index), (claim.stack_id, claim.logical_id, claim.request_id), strict=True)
     }
@@ -170,8 +170,15 @@ def take_over_again(claims: Claims, event: Event) -> Claims:
 
 
 def take_back(claims: Claims, event: Event) -> Claims:
-    """Put the event's resource in front; an older claim of its own further down becomes one of its stack."""
-    return take_over(tuple(replace(claim, logical_id="") if claim.is_of(event) else claim for claim in claims), event)
+    """Put the event's resource in front; an older claim of its own further down becomes one of its stack.
+
+    One that the event itself has made is not older: it ends, and the borrower inherits it.
+    """
+    if any(claim.is_of(event) and claim.request_id == event.request_id for claim in claims):
+        claims = let_go(claims, event)
+    return take_over(
+        tuple(replace(claim, logical_id=NO_ID) if claim.is_of(event) else claim for claim in claims), event
+    )
 
 
 def give_back(claims: Claims) -> Claims:
@@ -188,10 +195,6 @@ def let_go(claims: Claims, event: Event) -> Claims:
         else:
             left.append(claim)
     return _merged(left)
-
-
-def _known(value: str) -> str:
-    return "" if value == _NOT_KNOWN else value
 
 
 def _keys(index: int) -> tuple[str, str, str]:

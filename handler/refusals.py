@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from handler.event import Event
-from handler.ownership import ADOPTED, LOGICAL_ID, REQUEST_ID, STACK_ID, Claims, read_claims
+from handler.ownership import ADOPTED, LOGICAL_ID, NO_ID, REQUEST_ID, STACK_ID, Claims, read_claims
 from handler.plans import Refuse, Use
 
 # System tags of AWS::CustomerProfiles::Domain. They stay after a deletion that retains the domain.
@@ -99,4 +99,5 @@ def _native(tags: Mapping[str, str]) -> str:
 
 def holder(claims: Claims) -> str:
     """Who holds the domain, in words."""
-    return f"{claims[0].logical_id or 'a resource'} of stack {claims[0].stack_id or 'unknown'}"
+    logical_id, stack_id = claims[0].logical_id.strip(NO_ID), claims[0].stack_id.strip(NO_ID)
+    return f"{logical_id or 'a resource'} of stack {stack_id or 'unknown'}"

@@ -18,10 +18,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from handler import timeliness
 from handler.deadline import DeadlineReached
 from handler.event import Event
 from handler.telemetry import logger
-from handler.timeliness import NOT_LISTED, Listed, Rollback, Unwanted, is_wanted, why_unwanted
+from handler.timeliness import NOT_LISTED, Listed, Rollback, Unwanted
 
 # An answer that does not come must not take the time that the event itself needs.
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=5)
@@ -73,11 +74,15 @@ def unwanted(event: Event, is_late: Callable[[Event, float], bool], *, is_done: 
             raise
         logger.warning("there was no time to ask CloudFormation whether it still wants this event")
         return None
-    if now_listed is None or is_wanted(event, now_listed):
-        return None
-    why = why_unwanted(event, now_listed)
-    logger.warning("the event is late", why=why)
-    return Unwanted(now_listed, why)
+    return judged(event, now_listed)
+
+
+def judged(event: Event, listed: Listed | None) -> Unwanted | None:
+    """Judge whether CloudFormation still wants the event from what it lists; None if it does, or could not be asked."""
+    unwanted = timeliness.unwanted(event, listed)
+    if unwanted:
+        logger.warning("the event is late", why=unwanted.why)
+    return unwanted
 
 
 def rollback(event: Event) -> Rollback:

@@ -70,7 +70,7 @@ class Unwanted:
     why: str
 
 
-_BETWEEN_CLOCKS = 10.0  # seconds
+_BETWEEN_CLOCKS = 3.0  # seconds
 _LONGEST_RUN = 900.0  # seconds that Lambda lets any function run
 
 NOT_LISTED = Listed("")  # the stack has no such resource
@@ -130,6 +130,11 @@ def has_succeeded(listed: Listed, name: str) -> bool:
     """Whether another delivery of a Create or a rename has succeeded: CloudFormation lists its domain, undeleted."""
     is_deleted = listed.status.startswith("DELETE_") and listed.status != "DELETE_SKIPPED"
     return listed.physical_id == name and not is_deleted
+
+
+def unwanted(event: Event, listed: Listed | None) -> Unwanted | None:
+    """Why CloudFormation no longer wants the event; None if it does, or if it could not be asked."""
+    return None if listed is None or is_wanted(event, listed) else Unwanted(listed, why_unwanted(event, listed))
 
 
 def is_later_at_work(event: Event, listed: Listed) -> bool:

@@ -90,11 +90,21 @@ def _put_back(event: Event, desired: Desired, before: Live, facts: Facts, shape:
     if whose is Owner.OWN and not claims[0].is_adopted:  # the lender has let go, so there is nobody to give it back to
         return undo(event, facts, made_by=claims[0].request_id)
     if whose is Owner.OWN:
-        claims = ownership.give_back(claims)
+        as_before = read_claims(before.get("Tags", {}))
+        is_unchanged = claims == ownership.take_back(as_before, event)
+        claims = as_before if is_unchanged else ownership.give_back(claims)
+    # What is not as the takeover wanted it was never changed, or somebody else has changed it since.
+    updates, tags = changes.find(desired, desired, live, None, shape).updates, live.get("Tags", {})
+    names = set(desired.settings).difference(*updates)
     wanted = Desired(
         desired.name,
-        {name: _askable(before[name], shape.members[name]) for name in desired.settings if name in before},
-        {key: value for key, value in before.get("Tags", {}).items() if key in desired.tags},
+        {name: _askable(before[name], shape.members[name]) for name in names if name in before},
+        {key: old for key, old in before.get("Tags", {}).items() if key in tags and tags[key] == desired.tags.get(key)},
+    )
+    desired = replace(
+        desired,
+        settings={name: value for name, value in desired.settings.items() if name in names},
+        tags={key: value for key, value in desired.tags.items() if tags.get(key) == value},
     )
     return Change(desired.name, changes.find(wanted, desired, live, tags_of(claims), shape))
 

@@ -42,6 +42,8 @@ class Work:
     was_throttled: bool = False
     is_forward: bool | None = None  # whether the event was not sent by a rollback; None if that is not known
 
+    _was_told_nothing: bool = False  # CloudFormation could not be asked: it is not asked before each change then
+
     def __post_init__(self) -> None:
         self.done = Actions(self.domains, self.name)
 
@@ -126,8 +128,11 @@ class Work:
 
     def _refuse_if_unwanted(self) -> None:
         """Raise UnwantedError if the event's time has passed: the domain may be a later event's by now."""
-        if unwanted := stack.unwanted(self.event, is_late_to_change):
-            raise UnwantedError(unwanted)
+        if not self._was_told_nothing and is_late_to_change(self.event, time.time()):
+            listed = stack.listed(self.event)
+            self._was_told_nothing = listed is None
+            if unwanted := stack.judged(self.event, listed):
+                raise UnwantedError(unwanted)
         # If its rollback begins while it is throttled, what it changes after that has to be changed back.
         if self.was_throttled and self.is_forward is None and self.event.is_update_of(self.name):
             rollback = stack.rollback(self.event)

@@ -20,6 +20,7 @@ from handler.ownership import (
     ADOPTED,
     FOUND,
     LOGICAL_ID,
+    NO_ID,
     REQUEST_ID,
     STACK_ID,
     Claim,
@@ -52,7 +53,7 @@ def mine(request_id: str) -> Claim:
 MADE, MADE_NOW, TAKEN_OVER, FOUND_AGAIN = mine(EARLIER), mine(THIS), mine(ADOPTED), mine(FOUND)
 THEIRS, SIBLINGS = Claim(ELSEWHERE, "Domain", "theirs"), Claim(STACK, "Other", "theirs")
 THEIRS_ON_LOAN, SIBLINGS_ON_LOAN = Claim(ELSEWHERE, "Domain", ADOPTED), Claim(STACK, "Other", ADOPTED)
-RETAINED = Claim(STACK, "", EARLIER)  # the older claim of a resource whose domain was retained
+RETAINED = Claim(STACK, NO_ID, EARLIER)  # the older claim of a resource whose domain was retained
 UNDATED = {STACK_ID: STACK, LOGICAL_ID: "Domain"}
 LENDER = {key: value for key, value in tags_of((TAKEN_OVER, THEIRS)).items() if key.endswith(".1")}
 HALF_MINE = {LOGICAL_ID: "Domain"}
@@ -118,6 +119,7 @@ DELETE_FAILED_UNPROTECTED = request("Delete", FAILED, DeletionProtection=False)
 DELETE_MADE_UP = request("Delete", MADE_UP)
 DELETE_MADE_UP_UNPROTECTED = request("Delete", MADE_UP, DeletionProtection=False)
 LENT_OUT = live(THEIRS_ON_LOAN, MADE)
+LENT_TO_SIBLING = live(SIBLINGS_ON_LOAN, MADE)
 EXISTS = "Domain customers already exists and "
 INTEGRATION = Use("an integration")
 DENIED = Use("possibly integrations: ListIntegrations: not allowed", is_known=False)
@@ -258,13 +260,23 @@ ROWS = [
     Row("a rename refuses another stack's", RENAME, live(THEIRS), Refuse, why=EXISTS + "belongs to Domain"),
     Row("an adopting rename takes an unowned domain over", RENAME_ADOPTING, live(), Change, (TAKEN_OVER,)),
     Row("an adopting rename takes another's over", RENAME_ADOPTING, live(THEIRS), Change, (TAKEN_OVER, THEIRS)),
-    Row(
-        "a rename that comes back to what is lent to a sibling takes it over again",
-        RENAME,
-        live(SIBLINGS_ON_LOAN, MADE),
-        Change,
-        (TAKEN_OVER, SIBLINGS_ON_LOAN, MADE),
+    Row("a rename to what is lent to a sibling: is it a rollback?", RENAME, LENT_TO_SIBLING, Ask.ROLLBACK),
+    *(
+        Row(
+            f"a rename to what is lent to a sibling, {words}",
+            RENAME,
+            LENT_TO_SIBLING,
+            Change,
+            (TAKEN_OVER, SIBLINGS_ON_LOAN, older),
+            rollback=rollback,
+        )
+        for words, rollback, older in (
+            ("in a rollback: taken over again", Rollback.YES, MADE),
+            ("where CloudFormation cannot be asked: taken over again", Rollback.UNKNOWN, MADE),
+            ("in no rollback: taken back", Rollback.NO, RETAINED),
+        )
     ),
+    Row("a Delete leaves what its resource has given up, and its stack has retained", DELETE, live(RETAINED), Leave),
     Row("a rename to what is lent to another stack: is it a rollback?", RENAME, LENT_OUT, Ask.ROLLBACK),
     Row("a rollback comes back to what is lent to another stack", RENAME, LENT_OUT, Leave, rollback=Rollback.YES),
     Row("and with AdoptExisting", RENAME_ADOPTING, LENT_OUT, Leave, why="is lent to", rollback=Rollback.YES),

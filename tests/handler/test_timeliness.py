@@ -46,7 +46,7 @@ ROWS = [
         Listed("CREATE_IN_PROGRESS", "", SENT + 60),
         False,
     ),
-    ("a Create whose status began by another clock", CREATE, Listed("CREATE_IN_PROGRESS", "", SENT + 5), True),
+    ("a Create whose status began by another clock", CREATE, Listed("CREATE_IN_PROGRESS", "", SENT + 3), True),
     ("an Update that is running", UPDATE, Listed("UPDATE_IN_PROGRESS", "customers", SENT - 0.2), True),
     (
         "an Update sent in the second in which its status began",
@@ -114,13 +114,13 @@ def test_whether_cloudformation_still_wants_an_event(sent: Event, listed: Listed
         ),
         pytest.param(
             CREATE,
-            Listed("CREATE_FAILED", "", SENT + 911),
+            Listed("CREATE_FAILED", "", SENT + 904),
             False,
             id="a Create that ended before a later one was cancelled",
         ),
         pytest.param(
             CREATE,
-            Listed("DELETE_COMPLETE", "stack-Domain-1ABC", SENT + 911),
+            Listed("DELETE_COMPLETE", "stack-Domain-1ABC", SENT + 904),
             False,
             id="a Create that ended before a later one was cancelled and deleted",
         ),
