@@ -20,8 +20,9 @@ with pytest.MonkeyPatch.context() as _environment:
     from handler.attempts import Attempts
     from handler.deadline import Deadline
     from handler.domains import Domains
-    from tests.handler.cloudformation import ACCOUNT, Function, Mailbox
+    from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, stack_arn
     from tests.handler.listed import ListedStacks
+    from tests.handler.listed_resource import ListedResource
 
 register()
 
@@ -77,6 +78,24 @@ def listed_stacks(wire: Wire, clock: Clock) -> Iterator[ListedStacks]:
     stacks = ListedStacks(clock)
     with stacks.answering():
         yield stacks
+
+
+@pytest.fixture
+def resource(listed_stacks: ListedStacks, mailbox: Mailbox, clock: Clock) -> ListedResource:
+    """The resource `Domain` of the stack `customers`."""
+    return ListedResource(listed_stacks, mailbox, clock, STACK)
+
+
+@pytest.fixture
+def their_resource(listed_stacks: ListedStacks, mailbox: Mailbox, clock: Clock) -> ListedResource:
+    """A resource of another stack."""
+    return ListedResource(listed_stacks, mailbox, clock, stack_arn("elsewhere"))
+
+
+@pytest.fixture
+def third_resource(listed_stacks: ListedStacks, mailbox: Mailbox, clock: Clock) -> ListedResource:
+    """A resource of a third stack."""
+    return ListedResource(listed_stacks, mailbox, clock, stack_arn("third"))
 
 
 @pytest.fixture

@@ -74,11 +74,14 @@ class DescribeApi:
         return self._resource(request, stack, arguments["LogicalResourceId"])
 
     def _stack(self, stack: Stack) -> str:
-        return _elements(
+        optional = {"StackStatusReason": stack.status_reason, "ParentId": stack.parent_id}
+        tags = "".join(f"<member>{_elements(Key=key, Value=value)}</member>" for key, value in stack.tags.items())
+        return f"<Tags>{tags}</Tags>" + _elements(
             StackId=stack.arn,
             StackName=stack.arn.split("/")[1],
             CreationTime=_iso(self._clock.time()),
             StackStatus=stack.status,
+            **{name: value for name, value in optional.items() if value},
         )
 
     def _resource(self, request: AWSPreparedRequest, stack: Stack, logical_id: str) -> AWSResponse:

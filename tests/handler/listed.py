@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,9 +35,22 @@ class ListedStacks:
         """List a resource, with this status since that time."""
         self._stack(stack_id).reported[logical_id] = ReportedResource(status, physical_id, since)
 
-    def stack_is(self, status: str, stack_id: str = STACK) -> None:
-        """Report this status of a stack."""
-        self._stack(stack_id).status = status
+    def lists_no_longer(self, *, stack_id: str = STACK, logical_id: str = "Domain") -> None:
+        """List a resource no longer, as after an update that removed it from its stack."""
+        del self._stack(stack_id).reported[logical_id]
+
+    def stack_is(
+        self,
+        status: str,
+        stack_id: str = STACK,
+        *,
+        reason: str = "",
+        parent_id: str = "",
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Report this of a stack: its status and the reason for that, the stack that it is nested in, and its tags."""
+        stack = self._stack(stack_id)
+        stack.status, stack.status_reason, stack.parent_id, stack.tags = status, reason, parent_id, dict(tags or {})
 
     def _stack(self, stack_id: str) -> Stack:
         return self._stacks.setdefault(stack_id, Stack(stack_id, _sends_nothing))

@@ -107,6 +107,7 @@ class Stack:
     """One stack. `send` delivers one event. `send_phase`, if given, is used instead: it can deliver several at once.
 
     `forgets_removed`: whether DescribeStackResource no longer reports a resource after an update has removed it.
+    DescribeStacks reports `status`, `status_reason`, `parent_id` (the stack that this one is nested in) and `tags`.
     """
 
     arn: str
@@ -115,6 +116,9 @@ class Stack:
     now: Callable[[], float] = lambda: 0.0
     forgets_removed: bool = False
     status: str = ""
+    status_reason: str = ""
+    parent_id: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
     resources: dict[str, Resource] = field(default_factory=dict)
     reported: dict[str, ReportedResource] = field(default_factory=dict)
     failed_deletes: list[FailedDelete] = field(default_factory=list)

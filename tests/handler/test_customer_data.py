@@ -7,9 +7,10 @@ from typing import Any
 import boto3
 import pytest
 
-from handler.ownership import LOGICAL_ID, REQUEST_ID, STACK_ID
-from tests.handler.cloudformation import STACK, Delivery, Function, Mailbox, event
+from handler.ownership import FOUND, LOGICAL_ID, REQUEST_ID, STACK_ID
+from tests.handler.cloudformation import STACK, Delivery, Function, Mailbox, event, stack_arn
 from tests.handler.faults import REGION, Acts, Fault, Wire, faults_of_the_api, live_domains, service_model
+from tests.handler.listed import ListedStacks
 
 MINE = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "an-earlier-request"}
 LEAST = {"DomainName": "customers", "DefaultExpirationDays": 30}
@@ -90,3 +91,33 @@ def test_an_empty_structure_does_not_send_the_matching_rules_again(
 
     assert answer["Status"] == "SUCCESS", answer
     assert wire.changes == ["TagResource"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "parent", "stays"),
+    [
+        ("", "UPDATE_ROLLBACK_IN_PROGRESS", True),
+        ("The following resource(s) failed to create: [Queue]. Delete requested by user.", "CREATE_COMPLETE", True),
+        ("", "UPDATE_ROLLBACK_COMPLETE", False),
+        ("", "ROLLBACK_COMPLETE", False),
+        ("", "DELETE_IN_PROGRESS", False),
+    ],
+    ids=[
+        "a rollback of the stack that it is nested in deletes it",
+        "its own creation failed",
+        "it is deleted by itself, after a rollback of an update",
+        "it is deleted by itself, after a rollback of a creation",
+        "it is deleted with the stack that it is nested in",
+    ],
+)
+def test_a_domain_that_was_in_use_before_stays_if_its_nested_stack_is_deleted_by_a_rollback_and_only_then(
+    reason: str, parent: str, stays: bool, function: Function, mailbox: Mailbox, listed_stacks: ListedStacks
+) -> None:
+    make({**MINE, REQUEST_ID: FOUND})
+    live_domains()["customers"].profile_count = 5
+    listed_stacks.stack_is("DELETE_IN_PROGRESS", reason=reason, parent_id=stack_arn("parent"))
+    listed_stacks.stack_is(parent, stack_arn("parent"))
+
+    assert delete(function, mailbox, LEAST)["Status"] == "SUCCESS"
+
+    assert ("customers" in live_domains()) is stays

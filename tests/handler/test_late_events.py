@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,28 +14,14 @@ from handler.deadline import DeadlineReached
 from handler.ownership import LOGICAL_ID, REQUEST_ID, STACK_ID
 from local.customerprofiles.models import Domain
 from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, another_environment, event
-from tests.handler.faults import (
-    REGION,
-    Acts,
-    Clock,
-    Fault,
-    Wire,
-    client,
-    faults_of_the_api,
-    live_domains,
-    service_model,
-)
+from tests.handler.faults import REGION, Clock, Fault, Wire, client, live_domains
 from tests.handler.listed import ListedStacks
+from tests.handler.situations import THROTTLED, days, overtaken
 
 CREATE = {"DomainName": "customers", "DefaultExpirationDays": 30}
 ADOPTING = {**CREATE, "AdoptExisting": True}
 CHANGED = {**CREATE, "DefaultExpirationDays": 90}
 MINE = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "an-earlier-create"}
-THROTTLED = next(
-    fault
-    for fault in faults_of_the_api(service_model())
-    if fault.name == "ThrottlingException" and fault.acts is Acts.NEVER
-)
 AGE = 5  # seconds: old enough that CloudFormation is asked once the Create has made or claimed its domain
 
 
@@ -62,28 +48,6 @@ def lists(cloudformation: Stubber, status: str, physical_id: str, since: float =
 def stack_is(cloudformation: Stubber, status: str) -> None:
     described = {"StackName": "customers", "CreationTime": datetime(1970, 1, 1), "StackStatus": status}
     cloudformation.add_response("describe_stacks", {"Stacks": [described]})
-
-
-def throttle(wire: Wire, clock: Clock, operation: str, seconds: float, meanwhile: Callable[[], None]) -> None:
-    """Throttle the operation for so long. What happens meanwhile happens before it succeeds."""
-    end, is_done = clock.now + seconds, False
-
-    def trouble(attempt: int, attempted: str) -> Fault | None:
-        nonlocal is_done
-        if attempted != operation or is_done:
-            return None
-        if clock.now < end:
-            return THROTTLED
-        is_done = True
-        meanwhile()
-        return None
-
-    wire.begin(trouble)
-
-
-def days() -> int:
-    expiration: int = live_domains()["customers"].configuration["DefaultExpirationDays"]
-    return expiration
 
 
 def create(function: Function, mailbox: Mailbox, clock: Clock, properties: dict[str, Any]) -> dict[str, Any]:
@@ -241,9 +205,9 @@ def test_a_domain_that_a_slow_update_makes_again_does_not_outlive_its_stack(
         assert other.invoke(gone).answer["Status"] == "SUCCESS"
         lists(cloudformation, "DELETE_COMPLETE", "customers", clock.time())
 
-    throttle(wire, clock, "CreateDomain", 60, meanwhile)
     slow = event("Update", CHANGED, CREATE, physical_id="customers", response_url=mailbox.url(sent_at=clock.time()))
-    assert function.invoke(slow).answer["Status"] == "FAILED"
+    with overtaken(wire, clock, "CreateDomain", meanwhile, before="CreateDomain", after=60):
+        assert function.invoke(slow).answer["Status"] == "FAILED"
     assert live_domains() == {}
 
 
@@ -284,9 +248,9 @@ def test_an_update_that_is_throttled_changes_back_what_its_rollback_could_not_se
         listed_stacks.lists("UPDATE_COMPLETE", "customers", clock.time())
         listed_stacks.stack_is(after)
 
-    throttle(wire, clock, "UpdateDomain", 10, meanwhile)
     slow = event("Update", CHANGED, CREATE, physical_id="customers", response_url=mailbox.url(sent_at=clock.time()))
-    assert function.invoke(slow).answer["Status"] == "FAILED"
+    with overtaken(wire, clock, "UpdateDomain", meanwhile, before="UpdateDomain", after=10):
+        assert function.invoke(slow).answer["Status"] == "FAILED"
     assert days() == at_the_end
 
 
@@ -321,9 +285,9 @@ def test_a_slow_create_leaves_the_domain_that_the_next_create_has_made(
         assert other.invoke({**second, "ResponseURL": url}).answer["Status"] == "SUCCESS"
         lists(cloudformation, "CREATE_COMPLETE", "customers", clock.time())
 
-    throttle(wire, clock, "CreateDomain", 60, meanwhile)
     slow = event("Create", CREATE, response_url=mailbox.url(sent_at=clock.time()))
-    assert "Nothing was changed" in function.invoke(slow).answer["Reason"]
+    with overtaken(wire, clock, "CreateDomain", meanwhile, before="CreateDomain", after=60):
+        assert "Nothing was changed" in function.invoke(slow).answer["Reason"]
     assert days() == 90
     assert live_domains()["customers"].tags[REQUEST_ID] == second["RequestId"]
 

@@ -1,0 +1,146 @@
+"""Takeovers that take long: the resource's later events, and other stacks, meet the domain before they end."""
+
+from __future__ import annotations
+
+import pytest
+
+from handler.ownership import ADOPTED
+from tests.handler.cloudformation import STACK, stack_arn
+from tests.handler.faults import Clock, Fault, Wire, live_domains
+from tests.handler.listed_resource import MADE_UP, ListedResource
+from tests.handler.situations import (
+    ADOPTING,
+    CHANGED,
+    DENIED,
+    LEAST,
+    NOT_GRANTED,
+    QUEUE,
+    THROTTLED,
+    claims,
+    days,
+    existing_domain,
+    holder,
+    overtaken,
+    right_after,
+)
+from tests.handler.stacks import succeeded
+
+NOBODYS: dict[str, str] = {}
+THEIRS = claims((stack_arn("elsewhere"), "their-request"))
+
+
+@pytest.mark.parametrize("tags", [NOBODYS, THEIRS], ids=["of nobody", "of another stack"])
+@pytest.mark.parametrize("after", [30, 60], ids=["during its retries", "before its last attempt"])
+def test_a_takeover_that_fails_late_leaves_what_the_next_create_has_taken_over(
+    after: int, tags: dict[str, str], resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """Its queue is refused. It is cancelled, and its Delete gives the domain back. The next Create names no queue."""
+    existing_domain(tags, days=7)
+    refused = {**ADOPTING, "DeadLetterQueueUrl": QUEUE}
+
+    def meanwhile() -> None:
+        assert succeeded(resource.delete(refused, MADE_UP))
+        assert holder() != STACK
+        assert succeeded(resource.create({**ADOPTING, **CHANGED}))
+        resource.lists("CREATE_COMPLETE", "customers")
+
+    with overtaken(
+        wire, clock, "UpdateDomain", meanwhile, fault=NOT_GRANTED, before="UpdateDomain", after=after, lasts=60
+    ):
+        assert not succeeded(resource.create(refused))
+    assert (holder(), days()) == (STACK, 90)
+
+
+def test_a_cancelled_takeover_changes_nothing_after_its_delete_has_given_the_domain_back(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    domain = existing_domain(THEIRS, days=7)
+    changes_before: list[str] = []
+
+    def meanwhile() -> None:
+        assert succeeded(resource.delete(ADOPTING, MADE_UP))
+        resource.lists("DELETE_COMPLETE", MADE_UP)
+        changes_before.extend(wire.changes)
+
+    with overtaken(wire, clock, "UpdateDomain", meanwhile, before="UpdateDomain", after=3, lasts=20):
+        assert not succeeded(resource.create(ADOPTING))
+        assert wire.changes == changes_before
+    assert domain.tags == THEIRS
+
+
+@pytest.mark.parametrize("is_processed", [True, False], ids=["complete", "not listed as complete yet"])
+def test_a_slow_takeover_leaves_what_the_next_create_has_taken_over_and_changed(
+    is_processed: bool, resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """It is throttled and cancelled, its Delete gives the domain back, and the next Create succeeds."""
+    existing_domain(NOBODYS, days=7)
+
+    def meanwhile() -> None:
+        assert succeeded(resource.delete(ADOPTING, MADE_UP))
+        assert succeeded(resource.create({**ADOPTING, **CHANGED}))
+        if is_processed:
+            resource.lists("CREATE_COMPLETE", "customers")
+
+    with overtaken(wire, clock, "UpdateDomain", meanwhile):
+        assert not succeeded(resource.create(ADOPTING))
+    assert (holder(), days()) == (STACK, 90)
+
+
+def test_a_takeover_that_is_undone_leaves_the_settings_and_tags_of_a_third_stack(
+    resource: ListedResource, third_resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """The third stack takes the domain over from this one, which is cancelled then."""
+    domain = existing_domain({**THEIRS, "team": "theirs"}, days=7)
+
+    def meanwhile() -> None:
+        clock.now += 5
+        resource.lists("CREATE_FAILED")
+        assert succeeded(third_resource.create({**ADOPTING, **CHANGED, "Tags": {"team": "third"}}))
+
+    with right_after(wire, "UpdateDomain", meanwhile):
+        assert not succeeded(resource.create({**ADOPTING, "Tags": {"team": "ours"}}))
+    assert (holder(), days(), domain.tags["team"]) == (third_resource.stack_id, 90, "third")
+
+
+@pytest.mark.parametrize("fault", [THROTTLED, DENIED], ids=["cancelled while throttled", "refused"])
+def test_a_domain_whose_lender_is_deleted_during_a_takeover_that_fails_does_not_outlive_both(
+    fault: Fault, resource: ListedResource, their_resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """The lender leaves the domain to its borrower, which then has nobody to give it back to."""
+    existing_domain(THEIRS, days=7)
+
+    def meanwhile() -> None:
+        assert succeeded(their_resource.delete(LEAST))
+        if fault is THROTTLED:
+            resource.lists("CREATE_FAILED")
+
+    with overtaken(
+        wire, clock, "UpdateDomain", meanwhile, fault=fault, after=10, lasts=60 if fault is DENIED else None
+    ):
+        failed = resource.create(ADOPTING)
+    assert not succeeded(failed)
+    resource.stack_is("ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.delete(ADOPTING, MADE_UP if fault is THROTTLED else failed["PhysicalResourceId"]))
+    assert live_domains() == {}
+
+
+def test_a_cancelled_takeover_removes_the_domain_that_it_made_after_the_other_one_was_deleted(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """Somebody deletes the domain by hand while its takeover is throttled."""
+    existing_domain(NOBODYS, days=7)
+
+    def meanwhile() -> None:
+        del live_domains()["customers"]
+        resource.lists("CREATE_FAILED")
+
+    with overtaken(wire, clock, "UpdateDomain", meanwhile):
+        assert not succeeded(resource.create(ADOPTING))
+    assert live_domains() == {}
+
+
+def test_a_takeover_keeps_the_claims_behind_a_holder_whose_tags_were_removed(resource: ListedResource) -> None:
+    lent = claims(("the-borrower", ADOPTED), (stack_arn("elsewhere"), "their-request"))
+    domain = existing_domain({key: value for key, value in lent.items() if key.endswith(".1")})
+    assert succeeded(resource.create(ADOPTING))
+    assert stack_arn("elsewhere") in domain.tags.values()
