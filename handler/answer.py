@@ -9,7 +9,6 @@ import os
 import ssl
 import time
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import urllib3
@@ -142,21 +141,19 @@ def _attempt(url: str, body: bytes, seconds: float) -> str:
 
 
 @functools.cache
-def certificates() -> Future[ssl.SSLContext]:
-    """Begin to read the certificates, once, in a second thread, so that the function starts sooner.
+def certificates() -> ssl.SSLContext:
+    """The certificates that the answer's connection is checked with, read once: that takes some 20 ms.
 
-    Reading them takes some 20 ms. The bundle is that of the API's calls; one that isn't there is ignored, so that the
-    answer which reports it goes out.
+    The bundle is that of the API's calls. One that isn't there is ignored: the answer that reports it has to go out.
     """
     bundle = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE", "")
-    thread = ThreadPoolExecutor(max_workers=1)
-    return thread.submit(ssl.create_default_context, cafile=bundle if os.path.exists(bundle) else None)
+    return ssl.create_default_context(cafile=bundle if os.path.exists(bundle) else None)
 
 
 @functools.cache
 def _pool(proxy: str | None) -> urllib3.PoolManager:
     """Connections stay open from one event to the next; urllib3 notices one that died while Lambda had frozen it."""
-    context = certificates().result()
+    context = certificates()
     if proxy is None:
         return urllib3.PoolManager(ssl_context=context)
     headers = ProxyConfiguration().proxy_headers_for(proxy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from handler import answer, failures, telemetry
@@ -29,7 +30,8 @@ class CustomResource:
     """
 
     def __init__(self) -> None:
-        answer.certificates()  # begin to read them while the function starts
+        with suppress(Exception):  # what is wrong with them must not keep the function from starting
+            answer.certificates()
         self._handlers = Handlers()
 
     def create(self, handler: Handler) -> Handler:
