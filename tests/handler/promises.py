@@ -11,7 +11,7 @@ decision in the handler is therefore not repeated here as a wrong expectation.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from local.customerprofiles.models import Domain
@@ -19,6 +19,7 @@ from tests.handler.faults import Call, is_in_use, live_domains
 from tests.handler.stacks import Stack
 
 STACK_ID, LOGICAL_ID, REQUEST_ID = (f"cloudformation:{tag}" for tag in ("stack-id", "logical-id", "request-id"))
+NO_ID = "-"  # instead of an id that was given up
 OWNERSHIP = {STACK_ID, LOGICAL_ID, REQUEST_ID}
 
 
@@ -164,7 +165,11 @@ def _check_tags(event: Mapping[str, Any], call: Call) -> None:
         assert not (is_others and template_keys) or may_restore, "changed tags of a domain that another resource owns"
     elif not claimants_before and any(map(_is_for_claims, call.tags_before)):
         assert claimants_after[:1] == [mine], "claimed a domain for another resource"
-    elif claimants_after[:1] == [mine] and claimants_after in ([mine, *claimants_before], [mine, *without_any]):
+    elif claimants_after[:1] == [mine] and claimants_after in (
+        [mine, *claimants_before],
+        [mine, *without_any],
+        [mine, *_merged([(mine[0], NO_ID) if each == mine else each for each in claimants_before])],
+    ):
         _check_takeover(event, call, claimants_before, properties)
     else:
         assert claimants_after in (*without_one, without_any), (
@@ -174,6 +179,19 @@ def _check_tags(event: Mapping[str, Any], call: Call) -> None:
             assert after[-1].request_id == before[-1].request_id, (
                 "the next claim did not inherit the creator's request id"
             )
+
+
+def have_same_owner(before: Sequence[Claim], now: Sequence[Claim]) -> bool:
+    """Whether a domain has the owner and the lenders that it had before.
+
+    Two resources of one stack may have changed places, and a resource may have given up its older claim to its stack.
+    """
+    if len({claim.logical_id for claim in before if claim.stack_id == before[0].stack_id}) > 1:
+        return bool(now) and now[0].stack_id == before[0].stack_id
+    return len(before) == len(now) and all(
+        old.stack_id == new.stack_id and new.logical_id in (old.logical_id, NO_ID)
+        for old, new in zip(before, now, strict=True)
+    )
 
 
 def _places(mine: tuple[str, str], claimants: list[tuple[str, str]]) -> list[int]:

@@ -29,6 +29,7 @@ from tests.handler.faults import REFUSED, Acts, Call, Clock, Fault, Wire, live_d
 from tests.handler.stacks import PhaseResult, Request, Stack, succeeded
 
 CALL_SECONDS = 0.03
+LATE_TO_START = 30.0  # seconds: an event of this age may have been delivered before
 # How long CloudFormation takes from a failure or a cancellation to the next event. The value is from public logs.
 SECONDS_UNTIL_ROLLBACK = 2.0
 # Lambda retries an event whose invocation raised an exception: after about one minute, then after two more.
@@ -104,6 +105,7 @@ class SentEvent:
     is_awaited: bool = True  # CloudFormation waits for its answer
     has_succeeded: bool = False  # as far as CloudFormation knows
     run_number: int = 0  # 0 for the first run, then Lambda's retries
+    age_at_start: float = 0.0  # of the latest run, in seconds
     has_ended: bool = False
     invocation: Invocation | None = None
     environment: Any = None
@@ -252,7 +254,7 @@ class Simulation:
 
     def _check_delete_after_harmless_create(self, sent: SentEvent, answer: Answer | None) -> None:
         if sent.kind == "Create" and answer is not None:
-            is_sure = sent.run_number == 0 and not sent.has_duplicate and sent.plan.queue_seconds < 1
+            is_sure = sent.run_number == 0 and not sent.has_duplicate and sent.age_at_start < LATE_TO_START
             if is_sure and not sent.may_have_changed and not sent.had_failed_reads and not succeeded(answer):
                 self.observations.created_nothing.add(answer["PhysicalResourceId"])
         if sent.event.get("PhysicalResourceId") in self.observations.created_nothing and sent.kind == "Delete":
@@ -297,6 +299,7 @@ class Simulation:
         self.mailbox.refuses[sent.event["ResponseURL"]] = sent.disturbance.refused_answers
         function = Function(self.clock, self.mailbox, sent.environment)
         sent.invocation = Invocation(lambda: function.invoke(sent.event))
+        sent.age_at_start = self.clock.time() - sent.sent_at
         sent.requests = 0
 
     def _finish(self, sent: SentEvent) -> None:
@@ -344,8 +347,10 @@ class Simulation:
         late.plan = EventPlan(runs=(disturbance,) * 3)
         before = snapshot()
         self.background.append(late)
+        waiting, self.schedule.interruptions = self.schedule.interruptions, {}
         while not late.has_ended:
             self._step(late)
+        self.schedule.interruptions = waiting
         may_clean_up = sent.kind in ("Create", "Delete") and not sent.has_succeeded
         if not (may_clean_up or late.describe_failed or any(late.is_like(other) for other in self.open_events)):
             keys = ("PhysicalResourceId", "ResourceProperties", "LogicalResourceId")

@@ -56,7 +56,7 @@ from local.customerprofiles.models import Domain, DomainItem
 from tests.handler import faults, promises
 from tests.handler.cloudformation import ACCOUNT, Mailbox, stack_arn
 from tests.handler.faults import REGION, Clock, Wire, give_up_soon, is_in_use, live_domains
-from tests.handler.promises import LOGICAL_ID, OWNERSHIP, REQUEST_ID, STACK_ID
+from tests.handler.promises import LOGICAL_ID, NO_ID, OWNERSHIP, REQUEST_ID, STACK_ID
 from tests.handler.schedules import NAMES, retry_schedules, schedules, templates
 from tests.handler.simulation import Schedule, Simulation
 from tests.handler.stacks import ROLLS_BACK_WITH_DELETE, ROLLS_BACK_WITH_UPDATE, Declared, Stack
@@ -190,9 +190,9 @@ class CloudFormationMachine(RuleBasedStateMachine):
                     continue
                 is_there = live_domains().get(domain.name) is domain
                 assert is_there or not was_in_use, "a rollback deleted a domain that was in use"
-                now = [claim.resource for claim in promises.claims(domain.tags)]
+                now = promises.claims(domain.tags)
                 is_reclaimed = was_known and not claims  # its tags had been removed by hand
-                assert not is_there or is_reclaimed or now == [claim.resource for claim in claims], (
+                assert not is_there or is_reclaimed or promises.have_same_owner(claims, now), (
                     f"{domain.name} has another owner after the rollback than before"
                 )
         if late_changes < self.simulation.late_changes:
@@ -318,7 +318,8 @@ class CloudFormationMachine(RuleBasedStateMachine):
 
     def is_retained(self, domain: Domain, claim: promises.Claim) -> bool:
         stack = self.simulation.stacks.get(claim.stack_id)
-        return stack is not None and (claim.logical_id, domain.name) in stack.retained
+        names = {name for key, name in stack.retained if claim.logical_id in (key, NO_ID)} if stack else set()
+        return domain.name in names
 
     def cleaned_up_stack(self, name: str) -> Stack:
         """The stack, after all failed rollbacks and Deletes were retried. A new one if it was deleted."""
