@@ -77,7 +77,7 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
         raise RefusedError(f"{unwanted.why}. {work.withdrawn() if is_leftover else 'Nothing was changed'}")
 
     undo_failed = _undo_replacement(event, domains, old, event.replacement_to_undo(desired.name, old.name))
-    # Without a physical id there is no domain yet, most likely. If there is, CreateDomain says so: one call less.
+    # A Create or a rename most likely finds no domain. If there is one, CreateDomain says so: one call less.
     live = work.look() if event.is_for(desired.name) else None
     if live is None and event.is_for(desired.name):
         logger.warning("the domain is gone; it is made again")
@@ -92,7 +92,7 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
             error.args = (f"{error}. {work.withdrawn()}",)
         raise
     if unwanted:
-        before = _with_stack_tags(old, stack_tags, shape)
+        before = _with_stack_tags(old, stack_tags, shape)  # else the stack's tags would count as dropped
         raise RefusedError(f"{unwanted.why}. {_undone(unwanted, work, desired, before)}")
     if undo_failed:
         raise undo_failed
@@ -118,15 +118,15 @@ def delete(event: Event, invocation: Invocation) -> Outcome:
             break
     if event.is_unsettled and work.name and not (live and work.has_claim_to(live)):
         live = work.look_late()
-    if live and not event.is_for(work.name) and _is_over(event, work.name):
+    if live and not event.is_for(work.name) and _was_repeated(event, work.name):
         logger.warning("nothing done: the domain belongs to a later Create of the resource")
         return Outcome(event.physical_id)
     work.settle(lambda facts: decision.delete(event, facts, protection=protection, adopts=adopts), live)
     return Outcome(event.physical_id)
 
 
-def _is_over(event: Event, name: str) -> bool:
-    """Whether the Create for which this event cleans up was repeated, with success or still running."""
+def _was_repeated(event: Event, name: str) -> bool:
+    """Whether the Create that this Delete cleans up after was sent again, and succeeded or still runs."""
     listed = stack.listed(event)
     return listed is not None and (timeliness.has_succeeded(listed, name) or timeliness.is_later_at_work(event, listed))
 
@@ -153,8 +153,8 @@ def _undone(unwanted: Unwanted, work: Work, desired: Desired, old: Desired) -> s
         return "Nothing was changed"
     is_answered = timeliness.has_succeeded(unwanted.listed, work.name)
     is_later_at_work = timeliness.is_later_at_work(event, unwanted.listed)
-    is_taken_on = is_answered or (is_later_at_work and stack.rollback(event) is not Rollback.YES)
-    if (work.done.has_made and not is_answered) or (work.done.before and not is_taken_on):
+    is_continued = is_answered or (is_later_at_work and stack.rollback(event) is not Rollback.YES)
+    if (work.done.has_made and not is_answered) or (work.done.before and not is_continued):
         return work.withdrawn()
     is_rolled_back = work.is_forward and stack.rollback(event) is Rollback.YES
     if is_rolled_back and work.gone_back(lambda facts: undoing.go_back(event, desired, old, facts.live, shape)):

@@ -9,7 +9,7 @@ What may have been done has these names:
     Attempts.may_still_act     of an event: one of its calls may still be carried out
     Attempts.can_have_acted    of an event: one of its calls was carried out, or may be
     Actions.has_made           of an event: it made the domain, or an unsettled call of it may have
-    Event.is_unsettled         of a Delete: the Create that it cleans up after had `may_still_act`
+    Event.is_unsettled         of a Delete: the Create that it cleans up after had `may_still_act`, or met its deadline
 """
 
 from __future__ import annotations

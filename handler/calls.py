@@ -72,21 +72,21 @@ class Calls:
         Raises ApiError. Before some of the retries it raises one with `retryable` set, after the pause: the caller
         looks at the domain, decides again, and repeats the call if there is still the same to do.
         """
-        name = f"{call}: {arguments!r}"
-        run = self._runs.setdefault(name, _Run(time.monotonic()))
+        key = f"{call}: {arguments!r}"
+        run = self._runs.setdefault(key, _Run(time.monotonic()))
         try:
             while True:
                 run.attempts += 1
                 try:
                     response = self._attempt(call, arguments, expects, run.started)
-                    del self._runs[name]
+                    del self._runs[key]
                     return response
                 except ApiError as error:
                     run.unsettled = error.unsettled = run.unsettled or error.unsettled
                     is_believed = error.kind is Kind.DENIED and not retries_denied
                     pause = None if is_believed else self.retries.pause(error.kind, call.operation, run.attempts)
                     if pause is None:
-                        del self._runs[name]
+                        del self._runs[key]
                         raise
                     if run.attempts == 1:
                         logger.warning("retrying", error=str(error))

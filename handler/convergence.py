@@ -23,7 +23,7 @@ def converge(
 ) -> Plan:
     """Bring the domain to the desired state, with these claims; `old` is what the template asked for before."""
     if old.name != desired.name:
-        old = Desired(old.name)  # the template asked that of another domain, so this one did not get it from there
+        old = Desired(old.name)  # the old properties were for another domain, so nothing in this one comes from them
     needed = changes.find(desired, old, live, tags_of(claims), shape)
     count, most = _tags_after(needed, live.get("Tags", {})), int(shape.members["Tags"].metadata["max"])
     if count > most:

@@ -14,8 +14,9 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                                                            converged
     Update, same name         foreign, or lent to another  refused
                               stack
-    Update, same or new name  lent, to resources of the    taken over again, then converged: the rollback of resources
-                              same stack only              that swapped their domains
+    Update, same or new name  lent, to resources of the    taken over again (taken back, if it is a rename and no
+                              same stack only              rollback), then converged: the rollback of resources that
+                                                           swapped their domains
     Update, same name         absent                       it is made again
     Update, new name          absent, own, unowned,        as a Create
                               foreign
@@ -40,6 +41,7 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
     Delete after a failed Create (its physical id says which):
                               own, made by that Create     deleted; left if it is in use, unless protection is lifted;
                                                            refused if the API does not tell
+                              lent, made by that Create    let go
                               taken over                   given back, or let go
                               anything else                nothing
     Delete after a Create that was never answered (CloudFormation made the physical id up):

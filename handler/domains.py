@@ -127,7 +127,7 @@ class Domains:
     def delete(self, name: str) -> None:
         """Delete a domain and all customer data in it.
 
-        Raises ApiError with `retryable` set before some of the retries, as all methods do that change a domain: it may
+        Raises ApiError with `retryable` set before some of the retries, as update, tag and untag do: it may
         have been claimed, changed or filled in the meantime, so the caller looks at it first.
         """
         self._change("DeleteDomain", name, {})

@@ -9,13 +9,13 @@ it have the same keys with a suffix: `.1`, `.2`, and so on. The request-id says 
 
 The first claim that is not `adopted` ends the list: that resource made the domain.
 
-A takeover is a loan, so a rollback can put everything back. Three operations are all there is:
+A takeover is a loan, so a rollback can put everything back. Three basic operations change it:
 
     take over   put a claim in front
     give back   remove one's own claim from the front: the next claim holds the domain again
     let go      remove one's own claim from further down; the claim above it inherits its request-id
 
-Two kinds of takeover mind an older claim of the same resource further down:
+Two kinds of takeover treat an older claim of the same resource further down specially:
 
     take over again   an Update, from resources of its own stack: an older loan ends, so that two resources of one
                       stack on one domain do not add a claim with each update
@@ -73,7 +73,7 @@ class Owner(enum.Enum):
 
 @dataclass(frozen=True)
 class Claim:
-    """One resource's claim to a domain; an id whose tag was removed is empty."""
+    """One resource's claim to a domain; an id whose tag was removed is empty, or NO_ID once it was written again."""
 
     stack_id: str
     logical_id: str
@@ -89,7 +89,7 @@ class Claim:
         return (self.stack_id, self.logical_id) == (event.stack_id, event.logical_id)
 
     def may_be_of(self, event: Event) -> bool:
-        """Whether the parts that are left say nothing else."""
+        """Whether no id that is left says that it is another resource's."""
         return self.stack_id in ("", event.stack_id) and self.logical_id in ("", event.logical_id)
 
 
@@ -155,7 +155,7 @@ def claim_of(event: Event, request_id: str) -> Claim:
 
 
 def hold_as(claims: Claims, claim: Claim) -> Claims:
-    """Replace the holder's claim, or make the first one."""
+    """Replace the holder's claim."""
     return _merged([claim, *claims[1:]])
 
 
@@ -166,19 +166,19 @@ def take_over(claims: Claims, event: Event) -> Claims:
 
 def take_over_again(claims: Claims, event: Event) -> Claims:
     """Put the event's resource in front; an older loan of its own further down ends."""
-    return take_over(tuple(claim for claim in claims if not (claim.is_of(event) and claim.is_adopted)), event)
+    return take_over(tuple(claim for claim in claims if not _is_loan_of(claim, event)), event)
 
 
 def take_back(claims: Claims, event: Event) -> Claims:
-    """Put the event's resource in front; an older claim of its own further down becomes one of its stack.
+    """Put the event's resource in front of a domain that it may have lent earlier.
 
-    One that the event itself has made is not older: it ends, and the borrower inherits it.
+    An older loan of its own ends. An older claim as the maker becomes one of its stack, unless this event itself made
+    the domain: that claim is removed, and the borrower inherits its request-id.
     """
     if any(claim.is_of(event) and claim.request_id == event.request_id for claim in claims):
         claims = let_go(claims, event)
-    return take_over(
-        tuple(replace(claim, logical_id=NO_ID) if claim.is_of(event) else claim for claim in claims), event
-    )
+    made = [replace(claim, logical_id=NO_ID) if claim.is_of(event) else claim for claim in claims]
+    return take_over(tuple(new for new, old in zip(made, claims, strict=True) if not _is_loan_of(old, event)), event)
 
 
 def give_back(claims: Claims) -> Claims:
@@ -195,6 +195,10 @@ def let_go(claims: Claims, event: Event) -> Claims:
         else:
             left.append(claim)
     return _merged(left)
+
+
+def _is_loan_of(claim: Claim, event: Event) -> bool:
+    return claim.is_of(event) and claim.is_adopted
 
 
 def _keys(index: int) -> tuple[str, str, str]:

@@ -22,7 +22,7 @@ class Make:
 
 @dataclass(frozen=True)
 class Change:
-    """Set tags, send settings, remove tags, in this order.
+    """Remove tags that have to make room, set tags, send settings, remove other tags, in this order.
 
     `and_look`: claims change, so the domain is looked at and decided on again: another stack's event may have changed
     them at the same time. `takes_over`: if anything fails later in this event, the domain is put back as it was.
@@ -43,7 +43,7 @@ class Destroy:
 
 @dataclass(frozen=True)
 class Leave:
-    """Do nothing and answer SUCCESS; `why` goes into the log."""
+    """Do nothing to the domain; `why` goes into the log. It is no error."""
 
     why: str
 
@@ -93,5 +93,5 @@ class UnwantedError(RefusedError):
     """CloudFormation no longer wants the change that the event was about to make."""
 
     def __init__(self, unwanted: Unwanted) -> None:
-        super().__init__(f"{unwanted.why}. Nothing was changed")
+        super().__init__(f"{unwanted.why}. Nothing more was changed")
         self.unwanted = unwanted

@@ -99,5 +99,8 @@ def _native(tags: Mapping[str, str]) -> str:
 
 def holder(claims: Claims) -> str:
     """Who holds the domain, in words."""
-    logical_id, stack_id = claims[0].logical_id.strip(NO_ID), claims[0].stack_id.strip(NO_ID)
-    return f"{logical_id or 'a resource'} of stack {stack_id or 'unknown'}"
+    logical_id, stack_id = claims[0].logical_id, claims[0].stack_id
+    return (
+        f"{'a resource' if logical_id in ('', NO_ID) else logical_id} "
+        f"of stack {'unknown' if stack_id in ('', NO_ID) else stack_id}"
+    )

@@ -71,10 +71,10 @@ class Retries:
     def pause(self, kind: Kind, operation: str, attempt: int) -> float | None:
         """For how many seconds to wait before the next attempt, after this one met such an error. None: give up.
 
-        The pauses have full jitter: each is anything between zero and a bound that doubles, so that functions that were
-        throttled together do not come back together.
+        The pauses have full jitter: each is anything between zero and a bound that grows from one second to
+        LIMITS.longest_pause, so that functions that were throttled together do not come back together.
         """
-        pause = self._random() * min(2.0 ** min(attempt - 1, 10), LIMITS.longest_pause)
+        pause = self._random() * min(attempt, LIMITS.longest_pause)
         if kind is Kind.FAILED:
             self._failed[operation] += 1
         is_spent = self._failed[operation] >= LIMITS.failed_attempts or self._waited[kind] >= LIMITS.seconds.get(

@@ -7,8 +7,8 @@ hours after CloudFormation has moved on.
 
 An event knows its own age: the pre-signed ResponseURL has the time at which CloudFormation signed it, in whole seconds.
 (Run locally it may have none. Its age is then not known, and nothing is asked.) An event that is answered within two
-seconds is not late, so nothing is asked. Otherwise CloudFormation is asked (DescribeStackResource: status, physical id,
-and when that status began):
+seconds is not late, so nothing is asked here. Otherwise CloudFormation is asked (DescribeStackResource: status,
+physical id, and when that status began):
 
     before anything is done      for an event that is old when it starts: event.OLD seconds, or its ServiceTimeout
     before each change           of a domain that exists, at an age of event.CANCELLABLE seconds or its ServiceTimeout:
@@ -34,10 +34,11 @@ Create may run, would delay every rollback by minutes.)
 
 An event that is no longer wanted before its answer
 
-    removes the domain that it made, and gives back the one that it took over, unless CloudFormation lists that domain
-    (another delivery of the event was answered), or a later event of the resource is at work, which goes on with it;
-    changes the settings of a domain back to OldResourceProperties if it is an Update with the same name, it was not
-    itself sent by a rollback, and the stack is rolling back: the Update that rolls it back may have looked before.
+    removes the domain that it made, unless CloudFormation lists that domain: another delivery of it was answered;
+    gives back the domain that it took over, unless CloudFormation lists that domain, or a later event of the resource
+    is running and the stack is not rolling back: that event continues with the domain;
+    changes the settings of a domain back to OldResourceProperties if it is an Update with the same name that was
+    throttled, no rollback sent it, and the stack is rolling back: the Update that rolls it back may have looked before.
 
 It does nothing else. An event that is no longer wanted when it starts changes nothing; only a Create removes what an
 earlier delivery of it made, if CloudFormation lists it as failed, or as deleted and never made. All of them answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from handler import stack, undoing
 from handler.actions import Actions
@@ -21,10 +21,10 @@ from handler.timeliness import Rollback, is_late_to_change
 Decide = Callable[[Facts], Plan]
 PutBack = Callable[[Live, Facts], Plan]
 
-# Rounds in one event. Those of a call that is retried pause in between; the event's time ends before that.
+# Rounds in one event: a guard against an endless loop. A round that retries a call pauses, so the deadline comes first.
 _MOST_ROUNDS = 1000
-# For so many seconds a look counts as fresh enough to change the domain.
-_FRESH = 1.0
+# If the question to CloudFormation took longer, in seconds, the domain is looked at again before it is changed.
+_LONGEST_QUESTION = 1.0
 
 
 @dataclass
@@ -39,10 +39,11 @@ class Work:
     domains: Domains
     name: str
     put_back: Sequence[PutBack] = ()
-    was_throttled: bool = False
-    is_forward: bool | None = None  # whether the event was not sent by a rollback; None if that is not known
+    # Whether the event is an Update that no rollback has sent; None if that is not known.
+    is_forward: bool | None = field(default=None, init=False)
+    _was_throttled: bool = field(default=False, init=False)
 
-    _was_told_nothing: bool = False  # CloudFormation could not be asked: it is not asked before each change then
+    _cannot_ask: bool = field(default=False, init=False)  # CloudFormation, so it is not asked before each change
 
     def __post_init__(self) -> None:
         self.done = Actions(self.domains, self.name)
@@ -94,7 +95,7 @@ class Work:
         return live
 
     def look_late(self) -> Live | None:
-        """The live domain, once the resource has a claim to it: a call that got no response may still come through."""
+        """Wait some seconds for a domain that the resource has a claim to, which a call without a response may make."""
         return self.domains.find_late(self.name, self.has_claim_to)
 
     def has_claim_to(self, live: Live) -> bool:
@@ -107,7 +108,7 @@ class Work:
             if asks and (isinstance(plan, Destroy) or (isinstance(plan, Change) and plan.changes)):
                 asked = time.monotonic()
                 self._refuse_if_unwanted()
-                if time.monotonic() - asked > _FRESH:
+                if time.monotonic() - asked > _LONGEST_QUESTION:
                     plan = self._plan(decide, live := self.look())
             if isinstance(plan, Refuse):
                 raise RefusedError(plan.why)
@@ -117,7 +118,7 @@ class Work:
                     return live
                 plan = self._plan(decide, live := self.look())
             except ApiError as error:
-                self.was_throttled |= error.throttled
+                self._was_throttled |= error.throttled
                 live = self._look_after(error)
                 again = self._plan(decide, live)
                 if again == plan and not error.retryable:
@@ -128,13 +129,13 @@ class Work:
 
     def _refuse_if_unwanted(self) -> None:
         """Raise UnwantedError if the event's time has passed: the domain may be a later event's by now."""
-        if not self._was_told_nothing and is_late_to_change(self.event, time.time()):
+        if not self._cannot_ask and is_late_to_change(self.event, time.time()):
             listed = stack.listed(self.event)
-            self._was_told_nothing = listed is None
+            self._cannot_ask = listed is None
             if unwanted := stack.judged(self.event, listed):
                 raise UnwantedError(unwanted)
         # If its rollback begins while it is throttled, what it changes after that has to be changed back.
-        if self.was_throttled and self.is_forward is None and self.event.is_update_of(self.name):
+        if self._was_throttled and self.is_forward is None and self.event.is_update_of(self.name):
             rollback = stack.rollback(self.event)
             self.is_forward = None if rollback is Rollback.UNKNOWN else rollback is Rollback.NO
 

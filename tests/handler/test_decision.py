@@ -237,7 +237,7 @@ ROWS = [
         why="now belongs to Domain of stack " + ELSEWHERE,
     ),
     Row(
-        "an Update takes back what is lent to a sibling",
+        "an Update takes over again what is lent to a sibling",
         UPDATE,
         live(SIBLINGS_ON_LOAN, MADE),
         Change,
@@ -279,7 +279,14 @@ ROWS = [
     Row("a Delete leaves what its resource has given up, and its stack has retained", DELETE, live(RETAINED), Leave),
     Row("a rename to what is lent to another stack: is it a rollback?", RENAME, LENT_OUT, Ask.ROLLBACK),
     Row("a rollback comes back to what is lent to another stack", RENAME, LENT_OUT, Leave, rollback=Rollback.YES),
-    Row("and with AdoptExisting", RENAME_ADOPTING, LENT_OUT, Leave, why="is lent to", rollback=Rollback.YES),
+    Row(
+        "an adopting rollback comes back to it",
+        RENAME_ADOPTING,
+        LENT_OUT,
+        Leave,
+        why="is lent to",
+        rollback=Rollback.YES,
+    ),
     Row("a rename to it, where CloudFormation cannot be asked", RENAME, LENT_OUT, Leave, rollback=Rollback.UNKNOWN),
     Row("a rename to it in no rollback", RENAME, LENT_OUT, Refuse, why=EXISTS + "belongs", rollback=Rollback.NO),
     Row(
@@ -449,7 +456,9 @@ ROWS = [
     Row("an unanswered Create's domain is asked about", DELETE_MADE_UP, live(MADE), Ask.CONTENTS),
     Row("an unanswered Create's domain is deleted", DELETE_MADE_UP, live(MADE), Destroy, contents=Use()),
     Row("an unanswered Create's domain with profiles stays", DELETE_MADE_UP, live(MADE, profiles=7), Leave),
-    Row("with protection lifted, too", DELETE_MADE_UP_UNPROTECTED, live(MADE, objects=7), Leave),
+    Row(
+        "its domain with objects stays with protection lifted", DELETE_MADE_UP_UNPROTECTED, live(MADE, objects=7), Leave
+    ),
     Row("an unanswered Create's domain without counts stays", DELETE_MADE_UP, live(MADE) | {"Stats": {}}, Refuse),
     Row(
         "an unanswered Create's domain stays where its contents are not known",
