@@ -247,9 +247,25 @@ class Observations:
             self.created.append(live_domains()[call.name])
         if is_exempt and call.is_change:
             self.exempt(domain for domain in (live_domains().get(call.name),) if domain is not None)
-        if call.operation == "DeleteDomain" and event["ResourceProperties"].get("DeletionProtection") == "false":
+        properties = event["ResourceProperties"]
+        # A resource whose domain was deleted by hand, and created again, claims it as its own.
+        is_claimed = call.operation == "TagResource" and event.get("PhysicalResourceId") == call.name
+        may_be_deleted = call.operation == "DeleteDomain" and properties.get("DeletionProtection") == "false"
+        if may_be_deleted or (is_claimed and properties.get("AdoptExisting") != "true"):
             # `check_call` checks whether it was allowed.
             self.preexisting = [each for each in self.preexisting if each is not call.domain]
+
+    def record_clean_up(self, event: Mapping[str, Any]) -> None:
+        """Record that the Delete after a failed Create has ended.
+
+        If another resource has taken the domain over by then, a claim of the failed one can stay: nobody can tell
+        whether it is this Create's, or that of a domain that was retained (docs/limits.md).
+        """
+        name = event["ResourceProperties"].get("DomainName")
+        domain = live_domains().get(name)
+        is_for_another = event.get("PhysicalResourceId") != name
+        if domain is not None and is_for_another and resource_of(event) in resources(domain.tags)[1:]:
+            self.exempt([domain])
 
 
 def orphaned(stacks: Iterable[Stack]) -> Iterator[tuple[Domain, Claim]]:

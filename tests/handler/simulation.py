@@ -250,6 +250,8 @@ class Simulation:
         if not sent.has_ended and not sent.plan.is_held_back:
             self.background.append(sent)
         self._check_delete_after_harmless_create(sent, answer)
+        if sent.kind == "Delete":
+            self.observations.record_clean_up(sent.event)
         return answer
 
     def _check_delete_after_harmless_create(self, sent: SentEvent, answer: Answer | None) -> None:
