@@ -23,8 +23,8 @@ PutBack = Callable[[Live, Facts], Plan]
 
 # Rounds in one event: a guard against an endless loop. A round that retries a call pauses, so the deadline comes first.
 _MOST_ROUNDS = 1000
-# If the question to CloudFormation took longer, in seconds, the domain is looked at again before it is changed.
-_LONGEST_QUESTION = 1.0
+# Seconds after which a look is too old to change the domain on: questions may have taken their time since.
+_OLD_LOOK = 1.0
 
 
 @dataclass
@@ -41,6 +41,7 @@ class Work:
     put_back: Sequence[PutBack] = ()
     # Whether the event is an Update that no rollback has sent; None if that is not known.
     is_forward: bool | None = field(default=None, init=False)
+    _looked_at: float = field(default=0.0, init=False)
     _was_throttled: bool = field(default=False, init=False)
 
     _cannot_ask: bool = field(default=False, init=False)  # CloudFormation, so it is not asked before each change
@@ -90,13 +91,16 @@ class Work:
     def look(self) -> Live | None:
         """The live domain."""
         live = self.domains.find(self.name)
+        self._looked_at = time.monotonic()
         if live is not None and self.has_claim_to(live):
             self.domains.attempts.note_own_domain()
         return live
 
     def look_late(self) -> Live | None:
         """Wait some seconds for a domain that the resource has a claim to, which a call without a response may make."""
-        return self.domains.find_late(self.name, self.has_claim_to)
+        live = self.domains.find_late(self.name, self.has_claim_to)
+        self._looked_at = time.monotonic()
+        return live
 
     def has_claim_to(self, live: Live) -> bool:
         """Whether the resource has a claim to the domain, as the holder or further down."""
@@ -106,9 +110,8 @@ class Work:
         plan = self._plan(decide, live)
         for _ in range(_MOST_ROUNDS):
             if asks and (isinstance(plan, Destroy) or (isinstance(plan, Change) and plan.changes)):
-                asked = time.monotonic()
                 self._refuse_if_unwanted()
-                if time.monotonic() - asked > _LONGEST_QUESTION:
+                if time.monotonic() - self._looked_at > _OLD_LOOK:
                     plan = self._plan(decide, live := self.look())
             if isinstance(plan, Refuse):
                 raise RefusedError(plan.why)

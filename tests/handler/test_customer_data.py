@@ -9,7 +9,7 @@ import pytest
 
 from handler.ownership import FOUND, LOGICAL_ID, REQUEST_ID, STACK_ID
 from tests.handler.cloudformation import STACK, Delivery, Function, Mailbox, event, stack_arn
-from tests.handler.faults import REGION, Acts, Fault, Wire, faults_of_the_api, live_domains, service_model
+from tests.handler.faults import REGION, Acts, Clock, Fault, Wire, faults_of_the_api, live_domains, service_model
 from tests.handler.listed import ListedStacks
 
 MINE = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "an-earlier-request"}
@@ -77,6 +77,23 @@ def test_a_delete_that_fails_for_some_time_succeeds_in_the_end(
     assert delete(function, mailbox, LEAST)["Status"] == "SUCCESS"
     assert "customers" not in live_domains()
     assert wire.attempts.count("GetDomain") == looks, "the domain was not read again before the retries"
+
+
+def test_a_delete_reads_the_domain_again_if_its_questions_took_their_time(
+    function: Function, mailbox: Mailbox, wire: Wire, clock: Clock
+) -> None:
+    """Another stack takes the domain over while the Delete asks what is in it."""
+    make()
+
+    def meanwhile(attempt: int, operation: str) -> None:
+        if operation == "ListDomainObjectTypes":
+            clock.now += 2
+            live_domains()["customers"].tags |= {STACK_ID: "another-stack"}
+
+    wire.begin()
+    wire.on_attempt = meanwhile
+    assert delete(function, mailbox, {**LEAST, "DeletionProtection": True})["Status"] == "SUCCESS"
+    assert "customers" in live_domains()
 
 
 def test_an_empty_structure_does_not_send_the_matching_rules_again(
