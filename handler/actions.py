@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from handler.changes import Live
@@ -41,14 +41,8 @@ class Actions:
 
     def _make(self, plan: Make) -> Live:
         self.before = None  # a domain that was taken over before is gone
-        with self._noting_changes():
-            try:
-                live = self._domains.create(self._name, plan.settings, plan.tags)
-                self.has_made = True
-            except ApiError as error:
-                self.has_made |= error.unsettled
-                raise
-        return live
+        with self._noting(self._note_made):
+            return self._domains.create(self._name, plan.settings, plan.tags)
 
     def _change(self, plan: Change, live: Live) -> Live:
         changes, changed = plan.changes, dict(live)
@@ -57,37 +51,36 @@ class Actions:
         if changes.untag_first:
             self._untag(changes.untag_first)
         if changes.tag:
-            self._tag(plan, live)
+            with self._noting(lambda: self._note_claim(plan, live)):
+                self._domains.tag(self._name, changes.tag)
         for settings in changes.updates:
-            with self._noting_changes():
+            with self._noting():
                 changed |= self._domains.update(self._name, settings)
         if changes.untag:
             self._untag(changes.untag)
         return changed
 
-    def _tag(self, plan: Change, live: Live) -> None:
-        """Set the tags. A takeover that was refused here has changed nothing, so that nothing is to be put back."""
-        is_done = False
-        try:
-            with self._noting_changes():
-                self._domains.tag(self._name, plan.changes.tag)
-            is_done = True
-        except ApiError as error:
-            is_done = error.unsettled
-            raise
-        finally:
-            if is_done and plan.takes_over and self.before is None:
-                self.before = live
-
     def _untag(self, keys: Sequence[str]) -> None:
-        with self._noting_changes():
+        with self._noting():
             self._domains.untag(self._name, keys)
 
+    def _note_made(self) -> None:
+        self.has_made = True
+
+    def _note_claim(self, plan: Change, live: Live) -> None:
+        if plan.takes_over and self.before is None:
+            self.before = live
+
     @contextmanager
-    def _noting_changes(self) -> Iterator[None]:
+    def _noting(self, note: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Note a change that is carried out in this block, or may have been. One that was refused is none."""
         try:
             yield
         except ApiError as error:
-            self.has_changed |= error.unsettled
+            if not error.unsettled:
+                raise
+            self.has_changed = True
+            note()
             raise
         self.has_changed = True
+        note()

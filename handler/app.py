@@ -88,8 +88,6 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
         unwanted = error.unwanted
     except (ApiError, RefusedError) as error:
         error.args = (f"{error}. {undo_failed}",) if undo_failed else error.args
-        if event.is_rename(desired.name) and work.done.has_made:  # no Delete follows for it
-            error.args = (f"{error}. {work.withdrawn()}",)
         raise
     if unwanted:
         before = _with_stack_tags(old, stack_tags, shape)  # else the stack's tags would count as dropped
@@ -118,17 +116,18 @@ def delete(event: Event, invocation: Invocation) -> Outcome:
             break
     if event.is_unsettled and work.name and not (live and work.has_claim_to(live)):
         live = work.look_late()
-    if live and not event.is_for(work.name) and _was_repeated(event, work.name):
+    if live and not event.is_for(work.name) and _was_repeated(work):
         logger.warning("nothing done: the domain belongs to a later Create of the resource")
         return Outcome(event.physical_id)
     work.settle(lambda facts: decision.delete(event, facts, protection=protection, adopts=adopts), live)
     return Outcome(event.physical_id)
 
 
-def _was_repeated(event: Event, name: str) -> bool:
+def _was_repeated(work: Work) -> bool:
     """Whether the Create that this Delete cleans up after was sent again, and succeeded or still runs."""
-    listed = stack.listed(event)
-    return listed is not None and (timeliness.has_succeeded(listed, name) or timeliness.is_later_at_work(event, listed))
+    if (listed := work.listed()) is None:
+        return False
+    return timeliness.has_succeeded(listed, work.name) or timeliness.is_later_at_work(work.event, listed)
 
 
 def _undo_replacement(event: Event, domains: Domains, old: Desired, name: str) -> ApiError | RefusedError | None:
@@ -152,9 +151,11 @@ def _undone(unwanted: Unwanted, work: Work, desired: Desired, old: Desired) -> s
     if not work.done.has_changed:
         return "Nothing was changed"
     is_answered = timeliness.has_succeeded(unwanted.listed, work.name)
-    is_later_at_work = timeliness.is_later_at_work(event, unwanted.listed)
-    is_continued = is_answered or (is_later_at_work and stack.rollback(event) is not Rollback.YES)
-    if (work.done.has_made and not is_answered) or (work.done.before and not is_continued):
+    if work.done.has_made and not is_answered:
+        return work.withdrawn()
+    # A later event goes on with a domain that was taken over, but not that of a rollback.
+    is_continued = timeliness.is_later_at_work(event, unwanted.listed)
+    if work.done.before and not is_answered and (not is_continued or stack.rollback(event) is Rollback.YES):
         return work.withdrawn()
     is_rolled_back = work.is_forward and stack.rollback(event) is Rollback.YES
     if is_rolled_back and work.gone_back(lambda facts: undoing.go_back(event, desired, old, facts.live, shape)):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botocore.model import StructureShape
@@ -55,6 +55,10 @@ class Changes:
     def __bool__(self) -> bool:
         """Whether there is anything to send."""
         return bool(self.untag_first or self.tag or self.updates or self.untag)
+
+    def without_settings(self) -> Changes:
+        """Only what changes in the tags."""
+        return replace(self, updates=(), postponed=())
 
 
 def find(
@@ -117,12 +121,14 @@ def _may_be_removed(key: str, old: Desired, claims: Mapping[str, str] | None) ->
     return claims is not None if is_ownership_key(key) else key in old.tags
 
 
-def _removed_first(live: Mapping[str, str], tags: Mapping[str, str], untag: list[str], *, most: int) -> tuple[str, ...]:
-    """The dropped tags that would be too many beside the new ones. Ownership tags are never among them.
+def count_tags(keys: Iterable[str]) -> int:
+    """How many of these tags count towards the API's limit. AWS's own (`aws:...`) don't."""
+    return sum(not key.startswith("aws:") for key in keys)
 
-    AWS's own tags (`aws:...`) don't count towards the limit.
-    """
-    too_many = max(0, sum(not key.startswith("aws:") for key in {*live, *tags}) - most)
+
+def _removed_first(live: Mapping[str, str], tags: Mapping[str, str], untag: list[str], *, most: int) -> tuple[str, ...]:
+    """The dropped tags that would be too many beside the new ones. Ownership tags are never among them."""
+    too_many = max(0, count_tags({*live, *tags}) - most)
     return tuple([key for key in untag if not is_ownership_key(key)][:too_many])
 
 

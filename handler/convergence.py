@@ -29,8 +29,7 @@ def converge(
     if count > most:
         return refusals.has_no_room(desired.name, count, most)
     if any(map(is_ownership_key, (*needed.tag, *needed.untag))):
-        needed = Changes(needed.untag_first, needed.tag, untag=needed.untag)
-        return Change(desired.name, needed, and_look=True, takes_over=takes_over)
+        return Change(desired.name, needed.without_settings(), and_look=True, takes_over=takes_over)
     return Change(desired.name, needed)
 
 
@@ -48,5 +47,5 @@ def reclaim(live: Live, claims: Claims) -> Change:
 
 
 def _tags_after(needed: Changes, live_tags: Mapping[str, str]) -> int:
-    """How many tags the domain would have once they are set. A native resource's system tags don't count."""
-    return sum(not key.startswith("aws:") for key in {*live_tags, *needed.tag}.difference(needed.untag_first))
+    """How many tags the domain would have once they are set."""
+    return changes.count_tags({*live_tags, *needed.tag}.difference(needed.untag_first))

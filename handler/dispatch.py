@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -84,11 +85,10 @@ def _is_local() -> bool:
 
 def _deliver(url: Any, sent: Mapping[str, Any], context: Any) -> None:
     """Send the answer. Run locally it is tried for some seconds, and a failure is logged only."""
-    left = seconds_remaining(context)
-    if not _is_local():
-        answer.deliver(url, sent, deadline_in(left, context))
-        return
+    seconds = min(seconds_remaining(context), _LOCAL_SECONDS if _is_local() else math.inf)
     try:
-        answer.deliver(url, sent, deadline_in(min(left, _LOCAL_SECONDS), context))
+        answer.deliver(url, sent, deadline_in(seconds, context))
     except answer.AnswerNotTakenError as error:
+        if not _is_local():
+            raise
         logger.warning(str(error))

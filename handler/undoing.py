@@ -64,17 +64,17 @@ def put_back_settings(event: Event, desired: Desired, before: Live, facts: Facts
     `desired` is what the takeover wanted, `before` the domain as it was. `facts.live` is as it is now.
     """
     plan = _put_back(event, desired, before, facts, shape)
-    if not isinstance(plan, Change):
-        return plan if isinstance(plan, Leave) else Change(desired.name, Changes())
+    if isinstance(plan, Leave):
+        return plan
+    if not isinstance(plan, Change):  # the domain is to be deleted, or is in use: put_back_claims decides that
+        return Change(desired.name, Changes())
     return replace(plan, changes=Changes(updates=plan.changes.updates, postponed=plan.changes.postponed))
 
 
 def put_back_claims(event: Event, desired: Desired, before: Live, facts: Facts, shape: StructureShape) -> Plan:
     """Put claims and tags back after a takeover that failed, even if the settings could not be."""
     plan = _put_back(event, desired, before, facts, shape)
-    if not isinstance(plan, Change):
-        return plan
-    return replace(plan, changes=replace(plan.changes, updates=(), postponed=()))
+    return replace(plan, changes=plan.changes.without_settings()) if isinstance(plan, Change) else plan
 
 
 def _put_back(event: Event, desired: Desired, before: Live, facts: Facts, shape: StructureShape) -> Plan:

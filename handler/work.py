@@ -16,7 +16,7 @@ from handler.event import Event
 from handler.ownership import has_claim
 from handler.plans import Ask, Change, Destroy, Facts, Leave, Plan, Refuse, RefusedError, UnwantedError, Use
 from handler.telemetry import logger
-from handler.timeliness import Rollback, is_late_to_change
+from handler.timeliness import Listed, Rollback, is_late_to_change
 
 Decide = Callable[[Facts], Plan]
 PutBack = Callable[[Live, Facts], Plan]
@@ -39,11 +39,12 @@ class Work:
     domains: Domains
     name: str
     put_back: Sequence[PutBack] = ()
+    done: Actions = field(init=False)
     # Whether the event is an Update that no rollback has sent; None if that is not known.
     is_forward: bool | None = field(default=None, init=False)
     _looked_at: float = field(default=0.0, init=False)
+    _has_asked: bool = field(default=False, init=False)  # since it has looked
     _was_throttled: bool = field(default=False, init=False)
-
     _cannot_ask: bool = field(default=False, init=False)  # CloudFormation, so it is not asked before each change
 
     def __post_init__(self) -> None:
@@ -52,30 +53,35 @@ class Work:
     def settle(self, decide: Decide, live: Live | None) -> Live:
         """Look, decide and act until nothing is left to do. Returns the live domain as it is then, {} if there is none.
 
-        Raises UnwantedError if CloudFormation no longer wants a change, and ApiError and RefusedError, after a takeover
-        that failed was put back. After an error it looks at the domain and decides again: the call may have been
-        carried out all the same (its response was lost, or a retry met the first attempt's work), or things are not as
-        they were thought to be (CreateDomain meets a domain of that name, or another stack has claimed it). An error
-        after which there is still the same to do stands, unless it is worth a retry.
+        Raises UnwantedError if CloudFormation no longer wants a change, and ApiError and RefusedError, after undoing
+        what no later event undoes: a takeover, and what an Update to a new name has made. After an error it looks at
+        the domain and decides again: the call may have been carried out all the same (its response was lost, or a retry
+        met the first attempt's work), or things are not as they were thought to be (CreateDomain meets a domain of that
+        name, or another stack has claimed it). An error after which there is still the same to do stands, unless it is
+        worth a retry.
         """
         try:
             return self._settle(decide, live, asks=True)
         except UnwantedError:
             raise
         except (ApiError, RefusedError) as error:
-            if self.done.before is None:
+            is_made_by_rename = self.done.has_made and self.event.is_rename(self.name)
+            if self.done.before is None and not is_made_by_rename:
                 raise
             if unwanted := stack.unwanted(self.event, is_late_to_change):
                 raise UnwantedError(unwanted) from error
-            error.args = (f"{error}. {self._restored()}",)
+            error.args = (f"{error}. {self.withdrawn()}",)
             raise
 
     def withdrawn(self) -> str:
         """Undo what was made or taken over for an event that is no longer wanted. Returns what was undone, in words."""
         if self.done.before is not None:
             return self._restored()
-        self._settle(lambda facts: undoing.undo(self.event, facts, made_by=self.event.request_id), self.look())
-        live = self.look()
+        try:
+            self._settle(lambda facts: undoing.undo(self.event, facts, made_by=self.event.request_id), self.look())
+            live = self.look()
+        except (ApiError, RefusedError) as error:
+            return f"What this {self.event.request_type} had made or claimed could not be undone: {error}"
         if live is not None and self.has_claim_to(live):
             return f"Domain {self.name} was left alone: it is in use, or was there before"
         return f"What this {self.event.request_type} had made or claimed was undone"
@@ -91,7 +97,7 @@ class Work:
     def look(self) -> Live | None:
         """The live domain."""
         live = self.domains.find(self.name)
-        self._looked_at = time.monotonic()
+        self._looked()
         if live is not None and self.has_claim_to(live):
             self.domains.attempts.note_own_domain()
         return live
@@ -99,8 +105,13 @@ class Work:
     def look_late(self) -> Live | None:
         """Wait some seconds for a domain that the resource has a claim to, which a call without a response may make."""
         live = self.domains.find_late(self.name, self.has_claim_to)
-        self._looked_at = time.monotonic()
+        self._looked()
         return live
+
+    def listed(self) -> Listed | None:
+        """What CloudFormation lists for the event's resource; None where it can't be asked."""
+        self._has_asked = True
+        return stack.listed(self.event)
 
     def has_claim_to(self, live: Live) -> bool:
         """Whether the resource has a claim to the domain, as the holder or further down."""
@@ -111,7 +122,7 @@ class Work:
         for _ in range(_MOST_ROUNDS):
             if asks and (isinstance(plan, Destroy) or (isinstance(plan, Change) and plan.changes)):
                 self._refuse_if_unwanted()
-                if time.monotonic() - self._looked_at > _OLD_LOOK:
+                if self._has_asked and time.monotonic() - self._looked_at > _OLD_LOOK:
                     plan = self._plan(decide, live := self.look())
             if isinstance(plan, Refuse):
                 raise RefusedError(plan.why)
@@ -133,7 +144,7 @@ class Work:
     def _refuse_if_unwanted(self) -> None:
         """Raise UnwantedError if the event's time has passed: the domain may be a later event's by now."""
         if not self._cannot_ask and is_late_to_change(self.event, time.time()):
-            listed = stack.listed(self.event)
+            listed = self.listed()
             self._cannot_ask = listed is None
             if unwanted := stack.judged(self.event, listed):
                 raise UnwantedError(unwanted)
@@ -146,6 +157,7 @@ class Work:
         """Decide, and answer the questions that come up meanwhile."""
         facts = Facts(live)
         while isinstance(plan := decide(facts), Ask):
+            self._has_asked = True
             try:
                 match plan:
                     case Ask.CONTENTS:
@@ -157,11 +169,17 @@ class Work:
                 facts = Facts(found, contents=Use(str(error), is_known=False) if found else None)
         return plan
 
+    def _looked(self) -> None:
+        self._looked_at, self._has_asked = time.monotonic(), False
+
     def _look_after(self, error: ApiError) -> Live | None:
         try:
             live = self.look()
             # A domain that exists already may be one that GetDomain doesn't see yet.
-            return self.domains.find_late(self.name) if live is None and error.already_exists else live
+            if live is None and error.already_exists:
+                live = self.domains.find_late(self.name)
+                self._looked()
+            return live
         except (ApiError, DeadlineReached) as blind:
             text = f"{error}. The domain could not be looked at then: {str(blind) or 'the time was up'}"
             raise ApiError(text, unsettled=error.unsettled) from error

@@ -16,11 +16,8 @@ from local.customerprofiles.models import Domain
 from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, another_environment, event
 from tests.handler.faults import REGION, Clock, Fault, Wire, client, live_domains
 from tests.handler.listed import ListedStacks
-from tests.handler.situations import THROTTLED, days, overtaken
+from tests.handler.situations import ADOPTING, CHANGED, LEAST, THROTTLED, days, overtaken
 
-CREATE = {"DomainName": "customers", "DefaultExpirationDays": 30}
-ADOPTING = {**CREATE, "AdoptExisting": True}
-CHANGED = {**CREATE, "DefaultExpirationDays": 90}
 MINE = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "an-earlier-create"}
 AGE = 5  # seconds: old enough that CloudFormation is asked once the Create has made or claimed its domain
 
@@ -43,11 +40,6 @@ def lists(cloudformation: Stubber, status: str, physical_id: str, since: float =
     }
     detail = {**resource, "ResourceStatus": status, "PhysicalResourceId": physical_id}
     cloudformation.add_response("describe_stack_resource", {"StackResourceDetail": detail})
-
-
-def stack_is(cloudformation: Stubber, status: str) -> None:
-    described = {"StackName": "customers", "CreationTime": datetime(1970, 1, 1), "StackStatus": status}
-    cloudformation.add_response("describe_stacks", {"Stacks": [described]})
 
 
 def create(function: Function, mailbox: Mailbox, clock: Clock, properties: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +78,7 @@ def test_a_slow_create_removes_its_domain_unless_it_is_the_resources_by_now(
     cloudformation: Stubber,
 ) -> None:
     lists(cloudformation, status, physical_id)
-    answer = create(function, mailbox, clock, CREATE)
+    answer = create(function, mailbox, clock, LEAST)
     assert answer["Status"] == "FAILED"
     assert "CloudFormation no longer asks for this Create" in answer["Reason"]
     assert ("customers" not in live_domains()) is is_removed
@@ -98,7 +90,7 @@ def test_a_slow_create_leaves_an_empty_domain_that_was_retained_earlier(
     retained = Domain("customers", {"DefaultExpirationDays": 30}, dict(MINE), ACCOUNT, REGION)
     live_domains()["customers"] = retained
     lists(cloudformation, "CREATE_FAILED", "")
-    assert create(function, mailbox, clock, CREATE)["Status"] == "FAILED"
+    assert create(function, mailbox, clock, LEAST)["Status"] == "FAILED"
     assert live_domains() == {"customers": retained}
 
 
@@ -120,7 +112,7 @@ def test_a_create_that_is_wanted_asks_once_and_succeeds(
     function: Function, mailbox: Mailbox, clock: Clock, cloudformation: Stubber
 ) -> None:
     lists(cloudformation, "CREATE_IN_PROGRESS", "")
-    assert create(function, mailbox, clock, CREATE)["Status"] == "SUCCESS"
+    assert create(function, mailbox, clock, LEAST)["Status"] == "SUCCESS"
     assert "customers" in live_domains()
 
 
@@ -130,7 +122,7 @@ def test_the_delete_after_a_create_that_was_never_answered_leaves_what_a_later_c
     tags = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "a-later-create"}
     live_domains()["customers"] = Domain("customers", {"DefaultExpirationDays": 30}, tags, ACCOUNT, REGION)
     lists(cloudformation, "CREATE_COMPLETE", "customers")
-    sent = event("Delete", CREATE, physical_id="shop-Domain-1A2B", response_url=mailbox.url())
+    sent = event("Delete", LEAST, physical_id="shop-Domain-1A2B", response_url=mailbox.url())
     assert function.invoke(sent).answer["Status"] == "SUCCESS"
     assert "customers" in live_domains()
 
@@ -139,7 +131,7 @@ def test_a_page_that_is_not_cloudformations_answer_turns_nothing_into_a_failure(
     function: Function, mailbox: Mailbox, clock: Clock, cloudformation: Stubber
 ) -> None:
     cloudformation.add_response("describe_stack_resource", {})
-    assert create(function, mailbox, clock, CREATE)["Status"] == "SUCCESS"
+    assert create(function, mailbox, clock, LEAST)["Status"] == "SUCCESS"
 
 
 def test_a_takeover_that_is_no_longer_wanted_changes_nothing(
@@ -199,13 +191,13 @@ def test_a_domain_that_a_slow_update_makes_again_does_not_outlive_its_stack(
     other = Function(clock, mailbox, another_environment(client()))
 
     def meanwhile() -> None:
-        back = event("Update", CREATE, CHANGED, physical_id="customers", response_url=mailbox.url(sent_at=clock.time()))
+        back = event("Update", LEAST, CHANGED, physical_id="customers", response_url=mailbox.url(sent_at=clock.time()))
         assert other.invoke(back).answer["Status"] == "SUCCESS"
-        gone = event("Delete", CREATE, physical_id="customers", response_url=mailbox.url(sent_at=clock.time()))
+        gone = event("Delete", LEAST, physical_id="customers", response_url=mailbox.url(sent_at=clock.time()))
         assert other.invoke(gone).answer["Status"] == "SUCCESS"
         lists(cloudformation, "DELETE_COMPLETE", "customers", clock.time())
 
-    slow = event("Update", CHANGED, CREATE, physical_id="customers", response_url=mailbox.url(sent_at=clock.time()))
+    slow = event("Update", CHANGED, LEAST, physical_id="customers", response_url=mailbox.url(sent_at=clock.time()))
     with overtaken(wire, clock, "CreateDomain", meanwhile, before="CreateDomain", after=60):
         assert function.invoke(slow).answer["Status"] == "FAILED"
     assert live_domains() == {}
@@ -243,12 +235,12 @@ def test_an_update_that_is_throttled_changes_back_what_its_rollback_could_not_se
     listed_stacks.stack_is(before)
 
     def meanwhile() -> None:
-        back = event("Update", CREATE, CHANGED, physical_id="customers", response_url=mailbox.url(sent_at=clock.time()))
+        back = event("Update", LEAST, CHANGED, physical_id="customers", response_url=mailbox.url(sent_at=clock.time()))
         assert other.invoke(back).answer["Status"] == "SUCCESS"
         listed_stacks.lists("UPDATE_COMPLETE", "customers", clock.time())
         listed_stacks.stack_is(after)
 
-    slow = event("Update", CHANGED, CREATE, physical_id="customers", response_url=mailbox.url(sent_at=clock.time()))
+    slow = event("Update", CHANGED, LEAST, physical_id="customers", response_url=mailbox.url(sent_at=clock.time()))
     with overtaken(wire, clock, "UpdateDomain", meanwhile, before="UpdateDomain", after=10):
         assert function.invoke(slow).answer["Status"] == "FAILED"
     assert days() == at_the_end
@@ -266,7 +258,7 @@ def test_a_throttled_update_does_not_change_a_domain_that_another_stack_has_take
         return THROTTLED if operation == "UpdateDomain" and clock.now < throttled_until else None
 
     wire.begin(trouble)
-    sent = event("Update", CHANGED, CREATE, physical_id="customers", response_url=mailbox.url())
+    sent = event("Update", CHANGED, LEAST, physical_id="customers", response_url=mailbox.url())
     assert "now belongs to" in function.invoke(sent).answer["Reason"]
     assert days() == 30
 
@@ -280,12 +272,12 @@ def test_a_slow_create_leaves_the_domain_that_the_next_create_has_made(
 
     def meanwhile() -> None:
         url = mailbox.url(sent_at=clock.time())
-        made_up = event("Delete", CREATE, physical_id="shop-Domain-1A2B", response_url=url)
+        made_up = event("Delete", LEAST, physical_id="shop-Domain-1A2B", response_url=url)
         assert other.invoke(made_up).answer["Status"] == "SUCCESS"
         assert other.invoke({**second, "ResponseURL": url}).answer["Status"] == "SUCCESS"
         lists(cloudformation, "CREATE_COMPLETE", "customers", clock.time())
 
-    slow = event("Create", CREATE, response_url=mailbox.url(sent_at=clock.time()))
+    slow = event("Create", LEAST, response_url=mailbox.url(sent_at=clock.time()))
     with overtaken(wire, clock, "CreateDomain", meanwhile, before="CreateDomain", after=60):
         assert "Nothing was changed" in function.invoke(slow).answer["Reason"]
     assert days() == 90
@@ -306,7 +298,7 @@ def test_an_event_older_than_its_service_timeout_changes_nothing(
     lists(cloudformation, status, "customers", clock.time() - 9)
     wanted = {**CHANGED, "ServiceTimeout": "10"}
     url = mailbox.url(sent_at=clock.time() - 20)
-    old = CREATE if kind == "Update" else None
+    old = LEAST if kind == "Update" else None
     answer = function.invoke(event(kind, wanted, old, physical_id="customers", response_url=url)).answer
     assert answer["Status"] == "FAILED"
     assert wire.changes == []
@@ -332,7 +324,7 @@ def test_an_event_older_than_its_service_timeout_changes_nothing(
 def test_a_duplicate_of_a_create_leaves_the_domain_that_was_retained_since(
     status: str, physical_id: str, function: Function, mailbox: Mailbox, clock: Clock, cloudformation: Stubber
 ) -> None:
-    sent = event("Create", CREATE, response_url=mailbox.url(sent_at=clock.time()))
+    sent = event("Create", LEAST, response_url=mailbox.url(sent_at=clock.time()))
     assert function.invoke(sent).answer["Status"] == "SUCCESS"
     mailbox.puts.clear()
     clock.now += 3600
@@ -355,6 +347,6 @@ def test_a_question_that_takes_too_long_turns_no_success_into_a_failure(
             raise DeadlineReached
 
     monkeypatch.setattr(stack, "client", NoRoute)
-    assert create(function, mailbox, clock, {**CREATE, "ServiceTimeout": "20"})["Status"] == "SUCCESS"
+    assert create(function, mailbox, clock, {**LEAST, "ServiceTimeout": "20"})["Status"] == "SUCCESS"
     assert "customers" in live_domains()
     assert "there was no time to ask CloudFormation" in caplog.text

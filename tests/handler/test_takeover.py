@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import boto3
 import pytest
-from botocore.stub import Stubber
 
-from handler import stack
 from handler.ownership import ADOPTED, LOGICAL_ID, REQUEST_ID, STACK_ID
 from local.customerprofiles.models import Domain
 from tests.handler import faults
 from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, event, stack_arn
 from tests.handler.faults import REGION, Acts, Fault, Wire, live_domains
+from tests.handler.listed import ListedStacks
+from tests.handler.situations import ADOPTING, LEAST, QUEUE
 
 THEIR_STACK = stack_arn("elsewhere")
 THEIRS = {STACK_ID: THEIR_STACK, LOGICAL_ID: "Domain", REQUEST_ID: "their-request"}
-QUEUE = "https://sqs.eu-central-1.amazonaws.com/123456789012/dead-letters"
 RULES = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRuleLevelForMatching": 1}
 FOUND: dict[str, Any] = {
     "DefaultExpirationDays": 7,
@@ -156,23 +153,7 @@ def test_a_takeover_that_was_refused_at_once_does_not_undo_what_the_owner_change
     assert "UpdateDomain" not in wire.changes
 
 
-LEAST = {"DomainName": "customers", "DefaultExpirationDays": 30}
-ADOPTING = {**LEAST, "AdoptExisting": True}
 OURS = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "our-create"}
-
-
-@pytest.fixture
-def cloudformation(wire: Wire) -> Iterator[Stubber]:
-    """CloudFormation, which answers what a test has in store for it, and nothing else."""
-    stack.client.cache_clear()
-    with Stubber(stack.client()) as stubber:
-        yield stubber
-    stack.client.cache_clear()
-
-
-def stack_is(cloudformation: Stubber, status: str) -> None:
-    described = {"StackName": "customers", "CreationTime": datetime(1970, 1, 1), "StackStatus": status}
-    cloudformation.add_response("describe_stacks", {"Stacks": [described]})
 
 
 def send(function: Function, mailbox: Mailbox, kind: str, properties: dict[str, Any], **of: Any) -> None:
@@ -240,12 +221,12 @@ def test_two_resources_of_one_stack_can_be_updated_as_often_as_one_likes(functio
 
 
 def test_a_rename_onto_a_domain_that_another_stack_has_on_loan_is_refused_unless_it_is_a_rollback(
-    function: Function, mailbox: Mailbox, cloudformation: Stubber
+    function: Function, mailbox: Mailbox, listed_stacks: ListedStacks
 ) -> None:
     lent = {**THEIRS, REQUEST_ID: ADOPTED} | {f"{key}.1": value for key, value in OURS.items()}
     live_domains()["customers"] = Domain("customers", {"DefaultExpirationDays": 30}, dict(lent), ACCOUNT, REGION)
     live_domains()["present"] = Domain("present", {"DefaultExpirationDays": 30}, dict(OURS), ACCOUNT, REGION)
-    stack_is(cloudformation, "UPDATE_IN_PROGRESS")
+    listed_stacks.stack_is("UPDATE_IN_PROGRESS")
     before = {**LEAST, "DomainName": "present"}
     sent = event("Update", LEAST, before, physical_id="present", response_url=mailbox.url())
     answer = function.invoke(sent).answer
