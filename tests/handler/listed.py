@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from handler import stack as asking
 from tests.handler.cloudformation import STACK
-from tests.handler.describe_api import DescribeApi
+from tests.handler.describe_api import DescribeApi, DescribeError
 from tests.handler.faults import Clock
 from tests.handler.stacks import ReportedResource, Stack
 
@@ -22,6 +22,15 @@ class ListedStacks:
         self._stacks: dict[str, Stack] = {}
         self._api = DescribeApi(lambda: self._stacks, clock)
         self._api.on_call = self.calls.append
+
+    @property
+    def error_for(self) -> Callable[[str], DescribeError | None]:
+        """The error that an operation answers with, if any."""
+        return self._api.error_for
+
+    @error_for.setter
+    def error_for(self, error_for: Callable[[str], DescribeError | None]) -> None:
+        self._api.error_for = error_for
 
     def lists(
         self,

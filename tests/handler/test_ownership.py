@@ -82,6 +82,11 @@ def test_what_an_event_claims_is_its_resources_own_and_no_others() -> None:
     assert owner(claims, event("Other")) is Owner.FOREIGN
 
 
+def test_each_claim_is_written_with_all_of_its_tags_though_one_of_them_was_removed() -> None:
+    """Else a tag of the claim that had these keys before would count, should the change of claims stop half way."""
+    assert len(tags_of((claim_of(EVENT, ADOPTED), Claim(ELSEWHERE, "", "r")))) == 6
+
+
 @pytest.mark.parametrize(
     ("key", "is_kept"),
     [

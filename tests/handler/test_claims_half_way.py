@@ -1,0 +1,220 @@
+"""Changes of claims that fail half way, are retried for long, or whose response is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from handler.ownership import LOGICAL_ID
+from local.customerprofiles.models import Domain
+from tests.handler.cloudformation import STACK, stack_arn
+from tests.handler.describe_api import DescribeError
+from tests.handler.faults import Clock, Fault, Wire, live_domains
+from tests.handler.listed import ListedStacks
+from tests.handler.listed_resource import ListedResource
+from tests.handler.situations import (
+    ADOPTING,
+    CHANGED,
+    DENIED,
+    FAILING,
+    LEAST,
+    NOT_GRANTED,
+    QUEUE,
+    RESPONSE_LOST,
+    THROTTLED,
+    claims,
+    days,
+    existing_domain,
+    holder,
+    overtaken,
+)
+from tests.handler.stacks import succeeded
+
+THEIRS = claims((stack_arn("elsewhere"), "their-request"))
+FROM_A = {**LEAST, "DomainName": "a"}
+
+
+def fail_once(wire: Wire, operation: str, fault: Fault) -> None:
+    """The next attempt at the operation fails, and no other."""
+    has_failed = False
+
+    def plan(attempt: int, attempted: str) -> Fault | None:
+        nonlocal has_failed
+        is_hit = attempted == operation and not has_failed
+        has_failed |= is_hit
+        return fault if is_hit else None
+
+    wire.begin(plan)
+
+
+def retained_lent_and_taken_back(resource: ListedResource, their_resource: ListedResource) -> Domain:
+    """A domain with data that was retained, that another stack has on loan, and that its maker has taken back."""
+    assert succeeded(resource.create(LEAST))
+    domain = live_domains()["customers"]
+    domain.profile_count = 1000
+    assert succeeded(their_resource.create(ADOPTING))
+    assert succeeded(resource.create(ADOPTING))
+    return domain
+
+
+@pytest.mark.parametrize("fault", [THROTTLED, FAILING, DENIED], ids=str)
+@pytest.mark.parametrize("is_ours_first", [True, False], ids=["the maker is removed first", "the borrower first"])
+def test_a_retained_domain_survives_both_stacks_though_their_tags_are_not_removed_at_the_first_attempt(
+    is_ours_first: bool, fault: Fault, resource: ListedResource, their_resource: ListedResource, wire: Wire
+) -> None:
+    domain = retained_lent_and_taken_back(resource, their_resource)
+    for each in (resource, their_resource) if is_ours_first else (their_resource, resource):
+        each.stack_is("DELETE_IN_PROGRESS")
+        fail_once(wire, "UntagResource", fault)
+        assert succeeded(each.delete(ADOPTING))
+    assert live_domains() == {"customers": domain}
+
+
+def test_a_takeover_of_a_retained_domain_that_fails_leaves_the_older_claim_as_it_was(
+    resource: ListedResource, their_resource: ListedResource, wire: Wire
+) -> None:
+    assert succeeded(resource.create(LEAST))
+    assert succeeded(their_resource.create(ADOPTING))
+    before = dict(live_domains()["customers"].tags)
+    assert before[f"{LOGICAL_ID}.1"] == "Domain"
+    wire.begin(lambda attempt, operation: NOT_GRANTED if operation == "UpdateDomain" else None)
+    assert not succeeded(resource.create({**ADOPTING, **CHANGED}))
+    assert live_domains()["customers"].tags == before
+
+
+def take_over_after_the_lost_response(wire: Wire, their_resource: ListedResource) -> None:
+    """The response of the first CreateDomain is lost, and another stack takes the domain over before the retry."""
+    attempts = 0
+
+    def plan(attempt: int, operation: str) -> Fault | None:
+        nonlocal attempts
+        if operation != "CreateDomain":
+            return None
+        attempts += 1
+        if attempts == 2:
+            attempts += 1  # that of the other stack is no attempt of the event's
+            assert succeeded(their_resource.create(ADOPTING))
+        return RESPONSE_LOST if attempts == 1 else None
+
+    wire.begin(plan)
+
+
+@pytest.mark.parametrize("is_ours_first", [True, False], ids=["the maker is deleted first", "the borrower first"])
+def test_a_domain_that_was_taken_over_before_its_maker_knew_of_it_is_deleted_with_both(
+    is_ours_first: bool, resource: ListedResource, their_resource: ListedResource, wire: Wire
+) -> None:
+    take_over_after_the_lost_response(wire, their_resource)
+    assert succeeded(resource.create(ADOPTING))
+    wire.begin()
+    for each in (resource, their_resource) if is_ours_first else (their_resource, resource):
+        each.stack_is("DELETE_IN_PROGRESS")
+        assert succeeded(each.delete(ADOPTING))
+    assert live_domains() == {}
+
+
+def test_a_rename_that_fails_leaves_no_claim_on_a_domain_that_was_taken_over_before_it_knew_of_it(
+    resource: ListedResource, their_resource: ListedResource, wire: Wire
+) -> None:
+    """It is refused, since it does not adopt. No Delete for the new name follows."""
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    take_over_after_the_lost_response(wire, their_resource)
+    assert not succeeded(resource.update(LEAST, FROM_A, physical_id="a"))
+    wire.begin()
+    assert STACK not in live_domains()["customers"].tags.values()
+    their_resource.stack_is("DELETE_IN_PROGRESS")
+    assert succeeded(their_resource.delete(ADOPTING))
+    assert live_domains() == {}
+
+
+def test_a_takeover_that_never_got_its_claim_leaves_what_the_owner_has_set_meanwhile(
+    resource: ListedResource, their_resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """The API fails each time without carrying the claim out, so whether it did is not known."""
+    existing_domain(THEIRS, days=7)
+    theirs = {**LEAST, "DefaultExpirationDays": 14}
+
+    def meanwhile() -> None:
+        assert succeeded(their_resource.update(theirs, {**LEAST, "DefaultExpirationDays": 7}))
+
+    with overtaken(wire, clock, "TagResource", meanwhile, fault=FAILING, before="TagResource", after=1, lasts=290):
+        assert not succeeded(resource.create(ADOPTING))
+    assert (holder(), days()) == (their_resource.stack_id, 14)
+
+
+@pytest.mark.parametrize("seconds", [200, 250])
+def test_a_takeover_is_retried_for_as_long_as_its_tags_are_throttled(
+    seconds: float, resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    existing_domain({})
+    end = clock.now + seconds
+    wire.begin(lambda attempt, operation: THROTTLED if operation == "TagResource" and clock.now < end else None)
+    assert succeeded(resource.create(ADOPTING))
+
+
+def test_a_reason_counts_the_seconds_of_one_call_and_not_those_of_an_earlier_one(
+    resource: ListedResource, wire: Wire
+) -> None:
+    """The claim's response is lost. Its settings are refused for a minute, and then its tags can't be put back."""
+    existing_domain(THEIRS, days=7)
+    claimed = 0
+
+    def plan(attempt: int, operation: str) -> Fault | None:
+        nonlocal claimed
+        claimed += operation == "TagResource"
+        if operation == "TagResource":
+            return RESPONSE_LOST if claimed == 1 else NOT_GRANTED
+        return NOT_GRANTED if operation == "UpdateDomain" else None
+
+    wire.begin(plan)
+    reason = resource.create({**ADOPTING, "DeadLetterQueueUrl": QUEUE})["Reason"]
+    assert "in spite of retries" in reason
+    assert "in spite of retries" not in reason.rpartition("TagResource")[2]
+
+
+def test_a_throttled_delete_asks_cloudformation_once_if_it_cannot_be_asked(
+    resource: ListedResource, listed_stacks: ListedStacks, wire: Wire, clock: Clock
+) -> None:
+    existing_domain(claims((STACK, "an-earlier-create")))
+    listed_stacks.error_for = lambda operation: DescribeError.ACCESS_DENIED
+    sent = resource.event("Delete", LEAST, physical_id="customers")
+    clock.now += 3
+    end = clock.now + 30
+    wire.begin(lambda attempt, operation: THROTTLED if operation == "DeleteDomain" and clock.now < end else None)
+    assert succeeded(resource.deliver(sent))
+    assert listed_stacks.calls == ["DescribeStackResource"]
+
+
+def test_a_throttled_update_asks_again_whether_it_is_a_rollback_if_that_could_not_be_asked_at_first(
+    resource: ListedResource, listed_stacks: ListedStacks, wire: Wire, clock: Clock
+) -> None:
+    """It is rolled back while its last attempt is on its way, and changes the settings back."""
+    existing_domain(claims((STACK, "an-earlier-create")))
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    asked = 0
+
+    def error(operation: str) -> DescribeError | None:
+        nonlocal asked
+        asked += operation == "DescribeStacks"
+        return DescribeError.ACCESS_DENIED if operation == "DescribeStacks" and asked == 1 else None
+
+    def meanwhile() -> None:
+        resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+        assert succeeded(resource.update(LEAST, CHANGED))
+        resource.lists("UPDATE_COMPLETE", "customers")
+
+    listed_stacks.error_for = error
+    with overtaken(wire, clock, "UpdateDomain", meanwhile, before="UpdateDomain"):
+        assert not succeeded(resource.update(CHANGED, LEAST))
+    assert asked > 1
+    assert days() == 30
+
+
+def test_the_reason_of_a_cancelled_create_says_what_it_could_not_undo(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    sent = resource.event("Create", LEAST)
+    resource.lists("CREATE_FAILED")
+    clock.now += 3
+    wire.begin(lambda attempt, operation: DENIED if operation == "DeleteDomain" else None)
+    reason = resource.deliver(sent)["Reason"]
+    assert "CloudFormation no longer asks for this Create" in reason
+    assert "could not be undone: DeleteDomain of domain customers: not allowed" in reason
