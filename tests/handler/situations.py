@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from handler.ownership import STACK_ID, Claim, tags_of
 from local.customerprofiles.models import Domain
-from tests.handler.cloudformation import ACCOUNT
+from tests.handler.cloudformation import ACCOUNT, stack_arn
 from tests.handler.faults import (
     REGION,
     Acts,
@@ -26,6 +26,7 @@ CHANGED = {**LEAST, "DefaultExpirationDays": 90}
 CORRECTED = {**LEAST, "DefaultExpirationDays": 60}
 OTHER = {**LEAST, "DomainName": "other"}
 ADOPTING = {**LEAST, "AdoptExisting": True}
+THEIR_STACK = stack_arn("elsewhere")
 QUEUE = "https://sqs.eu-central-1.amazonaws.com/123456789012/dead-letters"
 
 _REFUSALS = {fault.name: fault for fault in faults_of_the_api(service_model()) if fault.acts is Acts.NEVER}
@@ -41,6 +42,9 @@ REQUEST_LOST = _TIMEOUTS[Acts.NEVER]
 def claims(*held: tuple[str, str]) -> dict[str, str]:
     """The tags of these claims, the holder's first. Each is the stack of a resource `Domain`, and its request-id."""
     return tags_of(tuple(Claim(stack_id, "Domain", request_id) for stack_id, request_id in held))
+
+
+THEIRS = claims((THEIR_STACK, "their-request"))
 
 
 def existing_domain(tags: dict[str, str], *, days: int = 30) -> Domain:

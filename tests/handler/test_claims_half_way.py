@@ -6,7 +6,7 @@ import pytest
 
 from handler.ownership import LOGICAL_ID
 from local.customerprofiles.models import Domain
-from tests.handler.cloudformation import STACK, stack_arn
+from tests.handler.cloudformation import STACK
 from tests.handler.describe_api import DescribeError
 from tests.handler.faults import Clock, Fault, Wire, live_domains
 from tests.handler.listed import ListedStacks
@@ -20,6 +20,7 @@ from tests.handler.situations import (
     NOT_GRANTED,
     QUEUE,
     RESPONSE_LOST,
+    THEIRS,
     THROTTLED,
     claims,
     days,
@@ -29,7 +30,6 @@ from tests.handler.situations import (
 )
 from tests.handler.stacks import succeeded
 
-THEIRS = claims((stack_arn("elsewhere"), "their-request"))
 FROM_A = {**LEAST, "DomainName": "a"}
 
 

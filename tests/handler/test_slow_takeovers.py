@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handler.ownership import ADOPTED
-from tests.handler.cloudformation import STACK, stack_arn
+from tests.handler.cloudformation import STACK
 from tests.handler.faults import Clock, Fault, Wire, live_domains
 from tests.handler.listed_resource import MADE_UP, ListedResource
 from tests.handler.situations import (
@@ -15,6 +15,8 @@ from tests.handler.situations import (
     LEAST,
     NOT_GRANTED,
     QUEUE,
+    THEIR_STACK,
+    THEIRS,
     THROTTLED,
     claims,
     days,
@@ -26,7 +28,6 @@ from tests.handler.situations import (
 from tests.handler.stacks import succeeded
 
 NOBODYS: dict[str, str] = {}
-THEIRS = claims((stack_arn("elsewhere"), "their-request"))
 
 
 @pytest.mark.parametrize("tags", [NOBODYS, THEIRS], ids=["of nobody", "of another stack"])
@@ -140,7 +141,7 @@ def test_a_cancelled_takeover_removes_the_domain_that_it_made_after_the_other_on
 
 
 def test_a_takeover_keeps_the_claims_behind_a_holder_whose_tags_were_removed(resource: ListedResource) -> None:
-    lent = claims(("the-borrower", ADOPTED), (stack_arn("elsewhere"), "their-request"))
+    lent = claims(("the-borrower", ADOPTED), (THEIR_STACK, "their-request"))
     domain = existing_domain({key: value for key, value in lent.items() if key.endswith(".1")})
     assert succeeded(resource.create(ADOPTING))
-    assert stack_arn("elsewhere") in domain.tags.values()
+    assert THEIR_STACK in domain.tags.values()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handler.ownership import ADOPTED
-from tests.handler.cloudformation import STACK, stack_arn
+from tests.handler.cloudformation import STACK
 from tests.handler.faults import Clock, Fault, Wire, live_domains
 from tests.handler.listed_resource import ListedResource
 from tests.handler.situations import (
@@ -16,6 +16,8 @@ from tests.handler.situations import (
     NOT_GRANTED,
     QUEUE,
     RESPONSE_LOST,
+    THEIR_STACK,
+    THEIRS,
     THROTTLED,
     claims,
     days,
@@ -25,8 +27,6 @@ from tests.handler.situations import (
     right_after,
 )
 from tests.handler.stacks import succeeded
-
-THEIR_STACK = stack_arn("elsewhere")
 
 
 @pytest.mark.parametrize("fault", [THROTTLED, DENIED], ids=["throttled", "denied at first"])
@@ -39,7 +39,7 @@ def test_a_takeover_that_is_retried_keeps_the_claim_of_a_third_stack_that_was_fa
     clock: Clock,
 ) -> None:
     """The third stack takes the domain over, and inherits it from its maker, which is deleted."""
-    domain = existing_domain(claims((THEIR_STACK, "their-request")))
+    domain = existing_domain(THEIRS)
 
     def meanwhile() -> None:
         assert succeeded(third_resource.create(ADOPTING))
