@@ -22,7 +22,8 @@ _COUNTS = {"ProfileCount": "profiles", "ObjectCount": "objects"}  # of Stats: cu
 def undo(event: Event, facts: Facts, made_by: str | None = None, *, even_in_use: bool = False) -> Plan:
     """Decide on what a Create, or an Update to a new name, did that came to nothing: it failed, or is not wanted.
 
-    `made_by` is its RequestId, None where that is not known; `even_in_use` deletes a domain that is in use by then.
+    `made_by` is its RequestId, None where that is not known; `even_in_use` deletes a domain that is in use by then. A
+    domain that it took over has what the lender left behind: its RequestId, or `found`.
     """
     if facts.live is None:
         return Leave("it left no domain behind")
@@ -37,7 +38,7 @@ def undo(event: Event, facts: Facts, made_by: str | None = None, *, even_in_use:
         return Leave(f"domain {name} is lent to {refusals.holder(claims)}")
     if mine.is_adopted:
         return reclaim(facts.live, ownership.give_back(claims))
-    if mine.request_id == FOUND or made_by not in (None, mine.request_id):
+    if made_by != mine.request_id and (made_by is not None or mine.request_id == FOUND):
         return Leave(f"domain {name} was there before")
     use = Use() if even_in_use else use_of(facts)
     if isinstance(use, Ask):

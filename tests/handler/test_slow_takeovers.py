@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handler.ownership import ADOPTED
+from handler.ownership import ADOPTED, FOUND
 from tests.handler.cloudformation import STACK
 from tests.handler.faults import Clock, Fault, Wire, live_domains
 from tests.handler.listed_resource import MADE_UP, ListedResource
@@ -104,11 +104,12 @@ def test_a_takeover_that_is_undone_leaves_the_settings_and_tags_of_a_third_stack
 
 
 @pytest.mark.parametrize("fault", [THROTTLED, DENIED], ids=["cancelled while throttled", "refused"])
+@pytest.mark.parametrize("made_by", ["their-request", FOUND], ids=["made by the lender", "found by the lender"])
 def test_a_domain_whose_lender_is_deleted_during_a_takeover_that_fails_does_not_outlive_both(
-    fault: Fault, resource: ListedResource, their_resource: ListedResource, wire: Wire, clock: Clock
+    made_by: str, fault: Fault, resource: ListedResource, their_resource: ListedResource, wire: Wire, clock: Clock
 ) -> None:
     """The lender leaves the domain to its borrower, which then has nobody to give it back to."""
-    existing_domain(THEIRS, days=7)
+    existing_domain(claims((THEIR_STACK, made_by)), days=7)
 
     def meanwhile() -> None:
         assert succeeded(their_resource.delete(LEAST))
