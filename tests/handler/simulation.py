@@ -124,6 +124,7 @@ class SentEvent:
     had_failed_lists: bool = False  # if what a domain contains cannot be listed, it counts as in use
     has_duplicate: bool = False
     met_deadline: bool = False
+    has_changed_late: bool = False  # the API carried a change out after CloudFormation had cancelled the event
 
     @property
     def request_id(self) -> str:
@@ -317,9 +318,11 @@ class Simulation:
         elif sent in self.background:
             self.background.remove(sent)
         adopts = sent.event["ResourceProperties"].get("AdoptExisting") == "true"
-        # Two cases cannot be made safe, so they are exempt from the checks: a takeover that meets the deadline, and an
-        # event for which CloudFormation gave no answer.
-        if (sent.met_deadline and adopts) or (sent.describe_failed and not sent.is_awaited):
+        # Three cases cannot be made safe, so they are exempt from the checks: a takeover that meets the deadline, an
+        # event for which CloudFormation gave no answer, and a change that was on its way when the event was cancelled,
+        # if the function is killed then and the stack lists the resource no more when Lambda runs the event again.
+        is_unlisted = delivery.error is not None and sent.has_changed_late and sent.stack.forgets_removed
+        if (sent.met_deadline and adopts) or (sent.describe_failed and not sent.is_awaited) or is_unlisted:
             self.observations.exempt(sent.touched)
         if sent.had_failed_lists:
             self.observations.exempt(sent.touched)
@@ -412,12 +415,13 @@ class Simulation:
         A failed check is raised later: raised here, inside botocore, the handler would take it for an error of the API.
         """
         try:
-            is_late = self._current is not sent
-            self.observations.record(sent.event, call, is_exempt=is_late and not sent.is_awaited)
+            is_exempt = self._current is not sent and not sent.is_awaited
+            self.observations.record(sent.event, call, is_exempt=is_exempt)
             if call.is_change:
                 sent.may_have_changed = True
                 self.late_changes += not sent.is_awaited
-            if self._is_race(sent, call):
+                sent.has_changed_late |= not sent.is_awaited
+            if self._is_race(sent, call, is_late=is_exempt):
                 self.observations.exempt([live_domains()[call.name]])
                 self.races += 1
                 return
@@ -441,10 +445,11 @@ class Simulation:
             self.violations.append(error)
 
     @staticmethod
-    def _is_race(sent: SentEvent, call: Call) -> bool:
+    def _is_race(sent: SentEvent, call: Call, *, is_late: bool) -> bool:
         """Whether another resource changed the claims after this event last read them.
 
-        The API has no conditional writes, so the function cannot prevent this.
+        If the call `is_late`, another event of the same resource may have done so, too. The API has no conditional
+        writes, so the function cannot prevent this.
         """
         seen_claims = sent.seen_claims.get(call.name, [])
         if call.operation == "GetDomain":  # the List operations report neither tags nor the numbers of profiles
@@ -454,7 +459,8 @@ class Simulation:
             return False
         mine = promises.resource_of(sent.event)
         sent.seen_claims[call.name] = promises.resources(live_domains()[call.name].tags)
-        return bool(({*seen_claims} ^ {*promises.resources(call.tags_before)}) - {mine})
+        changed = {*seen_claims} ^ {*promises.resources(call.tags_before)}
+        return bool(changed if is_late else changed - {mine})
 
     def _raise_violation(self) -> None:
         if self.violations:

@@ -198,13 +198,13 @@ class CloudFormationMachine(RuleBasedStateMachine):
         if late_changes < self.simulation.late_changes:
             return  # nothing changes the settings back that were on their way when the event was cancelled
         updated = {
-            sent.event["LogicalResourceId"]
+            (sent.event["LogicalResourceId"], sent.event["ResourceProperties"]["DomainName"])
             for sent in self.simulation.history[first:]
             if sent.event["StackId"] == stack.arn and sent.kind == "Update"
         }
         for logical_id, resource in stack:
             is_changed = logical_id not in resources or resource.properties != resources[logical_id].properties
-            if is_changed or logical_id in updated:
+            if is_changed or (logical_id, resource.properties["DomainName"]) in updated:
                 self.assert_converged(stack.arn, logical_id, resource.properties)
 
     def interruption(self, data: st.DataObject, name: str, what: str) -> Callable[[], None]:
