@@ -24,6 +24,7 @@ from typing import Any
 from handler import advice, decision, stack, timeliness, undoing
 from handler.dispatch import CustomResource, Invocation, Outcome
 from handler.domains import ApiError, Domains, connect
+from handler.errors import Kind
 from handler.event import Event
 from handler.outputs import outputs
 from handler.plans import RefusedError, UnwantedError
@@ -137,6 +138,12 @@ def _undo_replacement(event: Event, domains: Domains, old: Desired, name: str) -
     work = Work(event, domains, name)
     try:
         live = work.look()
+    except ApiError as error:
+        if error.kind is not Kind.DENIED:
+            return error
+        logger.warning("nothing undone: where the API denies a look at a domain, none was made", error=str(error))
+        return None
+    try:
         if live is None or (old.adopt_existing and not work.has_claim_to(live)):
             live = work.look_late()
         work.settle(lambda facts: undoing.undo(event, facts), live)

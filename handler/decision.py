@@ -12,8 +12,8 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
     Update, same name         own                          converge
     Update, same name         unowned                      claimed (`adopted` with AdoptExisting, else `found`), then
                                                            converged
-    Update, same name         foreign, or lent to another  refused
-                              stack
+    Update, same name         foreign, or lent to another  nothing in a rollback, which must not fail for that; else
+                              stack                        refused
     Update, same or new name  lent, to resources of the    taken over again (taken back, if it is a rename and no
                               same stack only              rollback), then converged: the rollback of resources that
                                                            swapped their domains
@@ -33,7 +33,8 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                                                            rollback, deleted if there is none, and refused if it is
                                                            protected or CloudFormation can't be asked
                               own, taken over              given back; deleted if it was unowned before, protection is
-                                                           lifted, and the stack is not rolling back
+                                                           lifted, and the stack is not rolling back (a resource of
+                                                           the native type that still exists is an owner, too)
                               lent                         let go
                               foreign                      nothing: the domain has moved on
                               unowned                      nothing with AdoptExisting (it was given back before), else
@@ -62,7 +63,7 @@ from botocore.model import StructureShape
 from handler import ownership, refusals
 from handler.convergence import converge, reclaim
 from handler.event import Event
-from handler.ownership import ADOPTED, FOUND, Claims, Owner, claim_of, owner, read_claims, tags_of
+from handler.ownership import ADOPTED, FOUND, NATIVE_STACK_ID, Claims, Owner, claim_of, owner, read_claims, tags_of
 from handler.plans import Ask, Destroy, Facts, Leave, Make, Plan, Refuse, Use
 from handler.properties import CLEARED_BY_EMPTY, Desired
 from handler.timeliness import Rollback
@@ -125,8 +126,10 @@ def _claim(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Clai
     if whose is Owner.UNOWNED and is_known:
         # Somebody removed the holder's tags, but perhaps not those of the claims behind it.
         behind = read_claims(tags, first=1)
-        is_loan = desired.adopt_existing or behind or refusals.NATIVE_STACK_ID in tags
+        is_loan = desired.adopt_existing or behind or NATIVE_STACK_ID in tags
         return ownership.take_over(behind, event) if is_loan else (claim_of(event, FOUND),)
+    if whose is Owner.LENT and facts.has_taken_over:  # others have since, so what it had before was not retained
+        return ownership.take_over(ownership.let_go(claims, event), event)
     if whose is Owner.LENT and not event.is_create:
         is_within_stack = ownership.is_lent_within_stack(claims, event)
         if not is_known and facts.rollback is None:
@@ -137,11 +140,19 @@ def _claim(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Clai
         if not is_known and not is_forward:
             return Leave(f"domain {name} is lent to {refusals.holder(claims)}, so nothing was changed")
     if is_known:
-        return refusals.has_moved_on(name, claims)
+        return _moved_on(name, claims, facts)
     if desired.adopt_existing:
         # Without the holder's tags there may still be those of the claims behind it.
         return ownership.take_back(claims or read_claims(tags, first=1), event)
     return refusals.already_exists(name, claims, tags)
+
+
+def _moved_on(name: str, claims: Claims, facts: Facts) -> Ask | Leave | Refuse:
+    if facts.rollback is None:
+        return Ask.ROLLBACK
+    if facts.rollback is Rollback.YES:
+        return Leave(f"domain {name} now belongs to {refusals.holder(claims)}, so nothing was changed")
+    return refusals.has_moved_on(name, claims)
 
 
 def _claim_again(event: Event, claims: Claims, facts: Facts) -> Claims | Ask:
@@ -183,14 +194,18 @@ def _delete_found(event: Event, facts: Facts, protection: bool | None) -> Plan:
         return refusals.is_protected(event, name, use)
     if protection is None and facts.rollback is Rollback.UNKNOWN:
         return refusals.may_be_rolled_back(event, name, use)
-    return Destroy(name)
+    return Destroy(name, asks=True)
 
 
 def _delete_taken_over(facts: Facts, claims: Claims, protection: bool | None) -> Plan:
     assert facts.live is not None
-    is_for_good = len(claims) == 1 and protection is False
-    if is_for_good and facts.rollback is None:
+    given_back = reclaim(facts.live, ownership.give_back(claims))
+    if len(claims) > 1 or protection is not False:
+        return given_back
+    if facts.rollback is None:
         return Ask.ROLLBACK
-    if is_for_good and facts.rollback is Rollback.NO:
-        return Destroy(facts.live["DomainName"])
-    return reclaim(facts.live, ownership.give_back(claims))
+    if facts.rollback is not Rollback.NO:
+        return given_back
+    if NATIVE_STACK_ID in facts.live.get("Tags", {}) and not facts.is_native_gone:
+        return Ask.NATIVE if facts.is_native_gone is None else given_back
+    return Destroy(facts.live["DomainName"], asks=True)

@@ -4,7 +4,8 @@ A claim is three tags: stack-id, logical-id and request-id. The holder's claim i
 it have the same keys with a suffix: `.1`, `.2`, and so on. The request-id says how the resource got the domain:
 
     a RequestId   the Create, or the Update to a new name, that made it
-    found         the resource made it earlier and found it again in use, or its tags had been removed
+    found         the resource made it earlier and found it again in use, its tags had been removed, or the resource
+                  that made it has let go of it
     adopted       the resource took it over: on loan from the next claim; without a next claim it was unowned before
 
 The first claim that is not `adopted` ends the list: that resource made the domain.
@@ -13,7 +14,9 @@ A takeover is a loan, so a rollback can put everything back. Three basic operati
 
     take over   put a claim in front
     give back   remove one's own claim from the front: the next claim holds the domain again
-    let go      remove one's own claim from further down; the claim above it inherits its request-id
+    let go      remove one's own claim from further down; the claim above it inherits its request-id, or `found` where
+                the maker was in another stack: the rollback of the borrower's stack must not delete what was there
+                before
 
 Two kinds of takeover treat an older claim of the same resource further down specially:
 
@@ -54,6 +57,10 @@ STACK_ID = "cloudformation:stack-id"
 LOGICAL_ID = "cloudformation:logical-id"
 REQUEST_ID = "cloudformation:request-id"
 OWNERSHIP_KEYS = frozenset({STACK_ID, LOGICAL_ID, REQUEST_ID})
+
+# System tags of AWS::CustomerProfiles::Domain. They stay after a deletion that retains the domain.
+NATIVE_STACK_ID = "aws:cloudformation:stack-id"
+NATIVE_LOGICAL_ID = "aws:cloudformation:logical-id"
 
 ADOPTED = "adopted"
 FOUND = "found"
@@ -187,11 +194,15 @@ def give_back(claims: Claims) -> Claims:
 
 
 def let_go(claims: Claims, event: Event) -> Claims:
-    """Remove the claim of the event's resource from further down; the one above it inherits its request-id."""
+    """Remove the claim of the event's resource from further down; the one above it inherits its request-id.
+
+    A borrower in another stack inherits no RequestId but `found`: its own stack may still roll back.
+    """
     left: list[Claim] = []
     for claim in claims:
         if left and claim.is_of(event):
-            left[-1] = replace(left[-1], request_id=claim.request_id)
+            is_from_elsewhere = not claim.is_adopted and left[-1].stack_id != claim.stack_id
+            left[-1] = replace(left[-1], request_id=FOUND if is_from_elsewhere else claim.request_id)
         else:
             left.append(claim)
     return _merged(left)

@@ -36,9 +36,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Destroy:
-    """Delete the domain and everything in it."""
+    """Delete the domain and everything in it.
+
+    `asks`: the domain was there before its resource, so CloudFormation is asked whether it wants that, at any age of
+    the event.
+    """
 
     name: str
+    asks: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Ask(enum.Enum):
 
     CONTENTS = "what is in the domain that Stats does not count"
     ROLLBACK = "is the stack rolling back"
+    NATIVE = "does the resource of the native type still exist that the domain's system tags name"
 
 
 Plan = Make | Change | Destroy | Leave | Refuse | Ask
@@ -83,6 +89,8 @@ class Facts:
     live: Live | None
     contents: Use | None = None  # what is in the domain that Stats does not count
     rollback: Rollback | None = None
+    is_native_gone: bool | None = None
+    has_taken_over: bool = False  # this event took the domain over
 
 
 class RefusedError(Exception):

@@ -9,12 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from handler.event import Event
-from handler.ownership import ADOPTED, LOGICAL_ID, NO_ID, REQUEST_ID, STACK_ID, Claims, read_claims
+from handler.ownership import (
+    ADOPTED,
+    LOGICAL_ID,
+    NATIVE_LOGICAL_ID,
+    NATIVE_STACK_ID,
+    NO_ID,
+    REQUEST_ID,
+    STACK_ID,
+    Claims,
+    read_claims,
+)
 from handler.plans import Refuse, Use
-
-# System tags of AWS::CustomerProfiles::Domain. They stay after a deletion that retains the domain.
-NATIVE_STACK_ID = "aws:cloudformation:stack-id"
-_NATIVE_LOGICAL_ID = "aws:cloudformation:logical-id"
 
 
 def already_exists(name: str, claims: Claims, tags: Mapping[str, str]) -> Refuse:
@@ -93,7 +99,7 @@ def lost_its_tags(event: Event, name: str, tags: Mapping[str, str]) -> Refuse:
 
 
 def _native(tags: Mapping[str, str]) -> str:
-    logical_id = tags.get(_NATIVE_LOGICAL_ID, "a resource")
+    logical_id = tags.get(NATIVE_LOGICAL_ID, "a resource")
     return f"{logical_id} of stack {tags[NATIVE_STACK_ID]} (AWS::CustomerProfiles::Domain)"
 
 

@@ -24,6 +24,7 @@ class Limits:
     seconds: Mapping[Kind, float]  # spent in pauses
     failed_attempts: int  # at one operation without a success; each of them can wait for the read timeout
     attempts_between_looks: int  # before the caller has to look at the domain again
+    attempts_between_questions: int  # at making a domain, before the caller has to ask CloudFormation
     longest_pause: float
 
 
@@ -32,12 +33,15 @@ LIMITS = Limits(
     seconds={Kind.THROTTLED: math.inf, Kind.FAILED: math.inf, Kind.DENIED: 20, Kind.NOT_GRANTED: 60},
     failed_attempts=8,
     attempts_between_looks=3,
+    attempts_between_questions=10,
     longest_pause=3,
 )
 
 
 def needs_a_look(kind: Kind, operation: str, attempt: int) -> bool:
     """Whether to look at the domain before the next attempt: by then its owner, settings or contents may be others."""
+    if operation == "CreateDomain":  # nothing to look at, but its event may have been cancelled meanwhile
+        return kind is Kind.THROTTLED and attempt % LIMITS.attempts_between_questions == 0
     if operation not in ("UpdateDomain", "DeleteDomain", "TagResource", "UntagResource"):
         return False
     # Many domains that are changed or deleted at once are throttled, and GetDomain has a quota as well.

@@ -21,6 +21,7 @@ from botocore.parsers import ResponseParserError
 from handler import timeliness
 from handler.deadline import DeadlineReached
 from handler.event import Event
+from handler.ownership import NATIVE_LOGICAL_ID, NATIVE_STACK_ID
 from handler.telemetry import logger
 from handler.timeliness import NOT_LISTED, Listed, Rollback, Unwanted
 
@@ -44,11 +45,21 @@ def tags(event: Event) -> Mapping[str, str]:
 
 def listed(event: Event) -> Listed | None:
     """What CloudFormation lists for the event's resource; None where it can't be asked."""
+    return _describe_resource(event.stack_id, event.logical_id)
+
+
+def is_native_gone(tags: Mapping[str, str]) -> bool:
+    """Whether the resource of the native type that these system tags name has left its stack, as far as is known."""
+    native = _describe_resource(tags[NATIVE_STACK_ID], tags.get(NATIVE_LOGICAL_ID, ""))
+    return native is not None and (native == NOT_LISTED or native.status in ("DELETE_COMPLETE", "DELETE_SKIPPED"))
+
+
+def _describe_resource(stack_id: str, logical_id: str) -> Listed | None:
     if not _may_ask():
         return None
     try:
         with _waiting("DescribeStackResource"):
-            asked = client().describe_stack_resource(StackName=event.stack_id, LogicalResourceId=event.logical_id)
+            asked = client().describe_stack_resource(StackName=stack_id, LogicalResourceId=logical_id)
         resource = asked["StackResourceDetail"]
         since = resource["LastUpdatedTimestamp"].timestamp()
         return Listed(resource["ResourceStatus"], resource.get("PhysicalResourceId", ""), since)
@@ -56,7 +67,7 @@ def listed(event: Event) -> Listed | None:
         # "Resource Domain does not exist for stack ...", not "Stack with id ... does not exist".
         if isinstance(error, ClientError) and error.response["Error"]["Message"].startswith("Resource "):
             return NOT_LISTED
-        logger.warning("CloudFormation could not be asked whether it still wants this event", error=str(error))
+        logger.warning(f"CloudFormation could not be asked about {logical_id}", error=str(error))
         return None
 
 

@@ -12,7 +12,9 @@ physical id, and when that status began):
 
     before anything is done      for an event that is old when it starts: event.OLD seconds, or its ServiceTimeout
     before each change           of a domain that exists, at an age of event.CANCELLABLE seconds or its ServiceTimeout:
-                                 a later event may have made, claimed or filled that domain
+                                 a later event may have made, claimed or filled that domain. At any age before a domain
+                                 is deleted that was there before its resource
+    while it is throttled        for a CreateDomain, now and then: a cancelled Create must not go on for minutes
     before the answer            for a Create or an Update that has made, claimed or changed a domain, at that age
 
 Why it suffices that a Create asks after it has made its domain, and why neither it nor its Delete waits for the other:

@@ -12,7 +12,7 @@ from handler import changes, ownership, refusals
 from handler.changes import Changes, Live
 from handler.convergence import converge, reclaim
 from handler.event import Event
-from handler.ownership import FOUND, Owner, owner, read_claims, tags_of
+from handler.ownership import Owner, owner, read_claims, tags_of
 from handler.plans import Ask, Change, Destroy, Facts, Leave, Plan, Use
 from handler.properties import Desired
 
@@ -22,8 +22,8 @@ _COUNTS = {"ProfileCount": "profiles", "ObjectCount": "objects"}  # of Stats: cu
 def undo(event: Event, facts: Facts, made_by: str | None = None, *, even_in_use: bool = False) -> Plan:
     """Decide on what a Create, or an Update to a new name, did that came to nothing: it failed, or is not wanted.
 
-    `made_by` is its RequestId, None where that is not known; `even_in_use` deletes a domain that is in use by then. A
-    domain that it took over has what the lender left behind: its RequestId, or `found`.
+    `made_by` is the request-id that its domain has, None where that is not known; `even_in_use` deletes a domain that
+    is in use by then.
     """
     if facts.live is None:
         return Leave("it left no domain behind")
@@ -38,7 +38,7 @@ def undo(event: Event, facts: Facts, made_by: str | None = None, *, even_in_use:
         return Leave(f"domain {name} is lent to {refusals.holder(claims)}")
     if mine.is_adopted:
         return reclaim(facts.live, ownership.give_back(claims))
-    if made_by != mine.request_id and (made_by is not None or mine.request_id == FOUND):
+    if made_by not in (None, mine.request_id):
         return Leave(f"domain {name} was there before")
     use = Use() if even_in_use else use_of(facts)
     if isinstance(use, Ask):

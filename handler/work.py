@@ -14,7 +14,7 @@ from handler.deadline import DeadlineReached
 from handler.domains import ApiError, DomainNotFoundError, Domains
 from handler.event import Event
 from handler.ownership import has_claim
-from handler.plans import Ask, Change, Destroy, Facts, Leave, Plan, Refuse, RefusedError, UnwantedError, Use
+from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse, RefusedError, UnwantedError, Use
 from handler.telemetry import logger
 from handler.timeliness import Listed, Rollback, is_late_to_change
 
@@ -23,6 +23,8 @@ PutBack = Callable[[Live, Facts], Plan]
 
 # Rounds in one event: a guard against an endless loop. A round that retries a call pauses, so the deadline comes first.
 _MOST_ROUNDS = 1000
+# Seconds for which CloudFormation is not asked before a change after it could not be asked.
+_NO_QUESTIONS = 30.0
 # Seconds after which a look is too old to change the domain on: questions may have taken their time since.
 _OLD_LOOK = 1.0
 
@@ -45,7 +47,7 @@ class Work:
     _looked_at: float = field(default=0.0, init=False)
     _has_asked: bool = field(default=False, init=False)  # since it has looked
     _was_throttled: bool = field(default=False, init=False)
-    _cannot_ask: bool = field(default=False, init=False)  # CloudFormation, so it is not asked before each change
+    _asks_again_at: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         self.done = Actions(self.domains, self.name)
@@ -120,9 +122,10 @@ class Work:
     def _settle(self, decide: Decide, live: Live | None, *, asks: bool = False) -> Live:
         plan = self._plan(decide, live)
         for _ in range(_MOST_ROUNDS):
-            if asks and (isinstance(plan, Destroy) or (isinstance(plan, Change) and plan.changes)):
-                self._refuse_if_unwanted()
-                if self._has_asked and time.monotonic() - self._looked_at > _OLD_LOOK:
+            if asks and self._changes_something(plan):
+                self._refuse_if_unwanted(at_any_age=isinstance(plan, Destroy) and plan.asks)
+                is_old = self._has_asked and time.monotonic() - self._looked_at > _OLD_LOOK
+                if is_old and not isinstance(plan, Make):
                     plan = self._plan(decide, live := self.look())
             if isinstance(plan, Refuse):
                 raise RefusedError(plan.why)
@@ -133,7 +136,8 @@ class Work:
                 plan = self._plan(decide, live := self.look())
             except ApiError as error:
                 self._was_throttled |= error.throttled
-                live = self._look_after(error)
+                if not (isinstance(plan, Make) and error.throttled):
+                    live = self._look_after(error)
                 again = self._plan(decide, live)
                 if again == plan and not error.retryable:
                     raise
@@ -141,11 +145,22 @@ class Work:
                 plan = again
         raise ApiError(f"Domain {self.name} keeps being changed by others. Try again")
 
-    def _refuse_if_unwanted(self) -> None:
+    def _changes_something(self, plan: Plan) -> bool:
+        """Whether the plan changes a domain that exists, or makes one later than at the first attempt."""
+        match plan:
+            case Make():
+                return self._was_throttled
+            case Change(changes=changes):
+                return bool(changes)
+        return isinstance(plan, Destroy)
+
+    def _refuse_if_unwanted(self, *, at_any_age: bool) -> None:
         """Raise UnwantedError if the event's time has passed: the domain may be a later event's by now."""
-        if not self._cannot_ask and is_late_to_change(self.event, time.time()):
+        is_due = at_any_age or is_late_to_change(self.event, time.time())
+        if is_due and time.monotonic() >= self._asks_again_at:
             listed = self.listed()
-            self._cannot_ask = listed is None
+            if listed is None:
+                self._asks_again_at = time.monotonic() + _NO_QUESTIONS
             if unwanted := stack.judged(self.event, listed):
                 raise UnwantedError(unwanted)
         # If its rollback begins while it is throttled, what it changes after that has to be changed back.
@@ -155,7 +170,7 @@ class Work:
 
     def _plan(self, decide: Decide, live: Live | None) -> Plan:
         """Decide, and answer the questions that come up meanwhile."""
-        facts = Facts(live)
+        facts = Facts(live, has_taken_over=self.done.before is not None)
         while isinstance(plan := decide(facts), Ask):
             self._has_asked = True
             try:
@@ -164,9 +179,11 @@ class Work:
                         facts = replace(facts, contents=self.domains.contents(self.name))
                     case Ask.ROLLBACK:
                         facts = replace(facts, rollback=stack.rollback(self.event))
+                    case Ask.NATIVE:
+                        facts = replace(facts, is_native_gone=stack.is_native_gone((facts.live or {}).get("Tags", {})))
             except DomainNotFoundError as error:  # deleted since it was looked at; GetDomain has the last word
                 found = self.look()
-                facts = Facts(found, contents=Use(str(error), is_known=False) if found else None)
+                facts = replace(facts, live=found, contents=Use(str(error), is_known=False) if found else None)
         return plan
 
     def _looked(self) -> None:

@@ -18,7 +18,7 @@ class CustomerProfiles(Stack):
             resource_type="Custom::CustomerProfilesDomain",
             service_token=Fn.import_value("customer-profiles-domain-provider-ServiceToken"),
             # The domain and its data stay when the stack is deleted.
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
             properties={
                 # A Connect instance may use only domains named amazon-connect-..., and a name cannot be changed.
                 "DomainName": "amazon-connect-web-shop",

@@ -170,17 +170,17 @@ def test_a_reason_counts_the_seconds_of_one_call_and_not_those_of_an_earlier_one
     assert "in spite of retries" not in reason.rpartition("TagResource")[2]
 
 
-def test_a_throttled_delete_asks_cloudformation_once_if_it_cannot_be_asked(
+def test_a_throttled_delete_asks_cloudformation_twice_a_minute_if_it_cannot_be_asked(
     resource: ListedResource, listed_stacks: ListedStacks, wire: Wire, clock: Clock
 ) -> None:
     existing_domain(claims((STACK, "an-earlier-create")))
     listed_stacks.error_for = lambda operation: DescribeError.ACCESS_DENIED
     sent = resource.event("Delete", LEAST, physical_id="customers")
     clock.now += 3
-    end = clock.now + 30
+    end = clock.now + 50
     wire.begin(lambda attempt, operation: THROTTLED if operation == "DeleteDomain" and clock.now < end else None)
     assert succeeded(resource.deliver(sent))
-    assert listed_stacks.calls == ["DescribeStackResource"]
+    assert listed_stacks.calls == ["DescribeStackResource"] * 2
 
 
 def test_a_throttled_update_asks_again_whether_it_is_a_rollback_if_that_could_not_be_asked_at_first(

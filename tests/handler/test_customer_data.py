@@ -132,6 +132,7 @@ def test_a_domain_that_was_in_use_before_stays_if_its_nested_stack_is_deleted_by
 ) -> None:
     make({**MINE, REQUEST_ID: FOUND})
     live_domains()["customers"].profile_count = 5
+    listed_stacks.lists("DELETE_IN_PROGRESS", "customers")
     listed_stacks.stack_is("DELETE_IN_PROGRESS", reason=reason, parent_id=stack_arn("parent"))
     listed_stacks.stack_is(parent, stack_arn("parent"))
 

@@ -103,6 +103,7 @@ class Row:
     why: str = ""
     contents: Use | None = None
     rollback: Rollback | None = None
+    is_native_gone: bool | None = None
 
 
 CREATE, ADOPTING = request("Create"), request("Create", AdoptExisting=True)
@@ -225,16 +226,39 @@ ROWS = [
         (TAKEN_OVER, THEIRS),
     ),
     Row("an Update claims a native resource's domain as taken over", UPDATE, live(tags=NATIVE), Change, (TAKEN_OVER,)),
-    Row("an Update refuses what another stack took over", UPDATE, live(THEIRS), Refuse, why="now belongs to Domain"),
-    Row("an adopting Update refuses it, too", UPDATE_ADOPTING, live(THEIRS), Refuse, why=ELSEWHERE),
-    Row("an Update refuses what a sibling took over for good", UPDATE, live(SIBLINGS), Refuse, why="belongs to Other"),
-    Row("an Update refuses what may be another's", UPDATE, live(tags={STACK_ID: ELSEWHERE}), Refuse, why=ELSEWHERE),
-    Row(
-        "an Update refuses what is lent to another stack",
-        UPDATE,
-        live(THEIRS_ON_LOAN, MADE),
-        Refuse,
-        why="now belongs to Domain of stack " + ELSEWHERE,
+    *(
+        row
+        for says, event, there, why in (
+            ("what another stack took over", UPDATE, live(THEIRS), "now belongs to Domain"),
+            ("what another stack took over, with AdoptExisting", UPDATE_ADOPTING, live(THEIRS), ELSEWHERE),
+            ("what a sibling took over for good", UPDATE, live(SIBLINGS), "belongs to Other"),
+            ("what may be another's", UPDATE, live(tags={STACK_ID: ELSEWHERE}), ELSEWHERE),
+            (
+                "what is lent to another stack",
+                UPDATE,
+                live(THEIRS_ON_LOAN, MADE),
+                "belongs to Domain of stack " + ELSEWHERE,
+            ),
+            (
+                "what is lent to a sibling and by it to another stack",
+                UPDATE,
+                live(THEIRS_ON_LOAN, SIBLINGS_ON_LOAN, MADE),
+                ELSEWHERE,
+            ),
+        )
+        for row in (
+            Row(f"{says}: is it a rollback?", event, there, Ask.ROLLBACK),
+            Row(f"an Update refuses {says}", event, there, Refuse, why=why, rollback=Rollback.NO),
+            Row(
+                f"an Update refuses {says} where CloudFormation cannot be asked",
+                event,
+                there,
+                Refuse,
+                why=why,
+                rollback=Rollback.UNKNOWN,
+            ),
+            Row(f"a rollback leaves {says}", event, there, Leave, why=why, rollback=Rollback.YES),
+        )
     ),
     Row(
         "an Update takes over again what is lent to a sibling",
@@ -242,13 +266,6 @@ ROWS = [
         live(SIBLINGS_ON_LOAN, MADE),
         Change,
         (TAKEN_OVER, SIBLINGS_ON_LOAN, MADE),
-    ),
-    Row(
-        "an Update refuses what is lent to a sibling and by it to another stack",
-        UPDATE,
-        live(THEIRS_ON_LOAN, SIBLINGS_ON_LOAN, MADE),
-        Refuse,
-        why=ELSEWHERE,
     ),
     Row("an Update makes a domain again that is gone", UPDATE, None, Make, (MADE_NOW,)),
     Row("a rename makes the new domain", RENAME, None, Make, (MADE_NOW,)),
@@ -374,6 +391,22 @@ ROWS = [
         Destroy,
         rollback=Rollback.NO,
     ),
+    *(
+        Row(
+            f"an unprotected domain of the native type, {words}",
+            DELETE_UNPROTECTED,
+            live(TAKEN_OVER, tags=NATIVE),
+            plan,
+            (),
+            rollback=Rollback.NO,
+            is_native_gone=is_gone,
+        )
+        for words, is_gone, plan in (
+            ("is asked about", None, Ask.NATIVE),
+            ("is given back to the native resource that still exists", False, Change),
+            ("is deleted if the native resource has left its stack", True, Destroy),
+        )
+    ),
     Row(
         "an unprotected domain taken over from nobody, in a rollback, is given back",
         DELETE_UNPROTECTED,
@@ -469,7 +502,14 @@ ROWS = [
         contents=DENIED,
     ),
     Row("an unanswered Create gives back what it took over", DELETE_MADE_UP, live(TAKEN_OVER), Change, ()),
-    Row("an unanswered Create leaves what it only found", DELETE_MADE_UP, live(FOUND_AGAIN), Leave),
+    Row("an unanswered Create leaves what it only found", DELETE_MADE_UP, live(FOUND_AGAIN, profiles=7), Leave),
+    Row(
+        "what an unanswered Create found is deleted if empty",
+        DELETE_MADE_UP,
+        live(FOUND_AGAIN),
+        Destroy,
+        contents=Use(),
+    ),
     Row("an unanswered Create leaves what is lent", DELETE_MADE_UP, live(SIBLINGS_ON_LOAN, MADE), Leave),
     Row("an unanswered Create leaves another stack's", DELETE_MADE_UP, live(THEIRS), Leave),
     Row("an unanswered Create leaves an unowned domain", DELETE_MADE_UP, live(), Leave),
@@ -479,7 +519,7 @@ ROWS = [
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.event.request_type}: {row.says}")
 def test_what_happens_on_each_event(row: Row) -> None:
-    plan = decide(row.event, Facts(row.live, row.contents, row.rollback))
+    plan = decide(row.event, Facts(row.live, row.contents, row.rollback, row.is_native_gone))
     if isinstance(row.plan, Ask):
         assert plan is row.plan
         return
@@ -512,7 +552,8 @@ UNDONE = [
     ("its own, made, with an object type", live(MADE), Use("an object type"), Leave),
     ("its own, made, without counts", live(MADE) | {"Stats": {}}, None, Refuse),
     ("its own, made, with contents that are not known", live(MADE), DENIED, Refuse),
-    ("its own, found again", live(FOUND_AGAIN), Use(), Leave),
+    ("its own, found again and in use", live(FOUND_AGAIN, profiles=7), None, Leave),
+    ("its own, found again and empty", live(FOUND_AGAIN), Use(), Destroy),
     ("taken over from another", live(TAKEN_OVER, THEIRS), None, Change),
     ("taken over from nobody", live(TAKEN_OVER), None, Change),
     ("taken over and lent on", live(THEIRS_ON_LOAN, TAKEN_OVER), None, Change),
@@ -596,7 +637,11 @@ def test_a_takeover_is_refused_before_anything_is_changed_where_its_tags_have_no
     ("event", "facts", "way_on"),
     [
         (CREATE, Facts(live()), "set AdoptExisting: true to take it over"),
-        (UPDATE, Facts(live(THEIRS)), "Give this resource another DomainName, or remove it from this stack"),
+        (
+            UPDATE,
+            Facts(live(THEIRS), rollback=Rollback.NO),
+            "Give this resource another DomainName, or remove it from this stack",
+        ),
         (DELETE, Facts(live()), f"deleted by this resource, tag it {STACK_ID}={STACK}, {LOGICAL_ID}=Domain, then"),
         (DELETE, Facts(live(tags=LENDER)), f"lent by Domain of stack {ELSEWHERE}. It was left alone. To have it given"),
         (DELETE, Facts(live(tags=LENDER)), f"{LOGICAL_ID}=Domain, {REQUEST_ID}=adopted, then delete again"),

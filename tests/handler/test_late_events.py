@@ -263,27 +263,6 @@ def test_a_throttled_update_does_not_change_a_domain_that_another_stack_has_take
     assert days() == 30
 
 
-def test_a_slow_create_leaves_the_domain_that_the_next_create_has_made(
-    function: Function, mailbox: Mailbox, wire: Wire, clock: Clock, cloudformation: Stubber
-) -> None:
-    """The first Create is throttled and cancelled, and its Delete finds nothing. The second one succeeds meanwhile."""
-    other = Function(clock, mailbox, another_environment(client()))
-    second = event("Create", CHANGED)
-
-    def meanwhile() -> None:
-        url = mailbox.url(sent_at=clock.time())
-        made_up = event("Delete", LEAST, physical_id="shop-Domain-1A2B", response_url=url)
-        assert other.invoke(made_up).answer["Status"] == "SUCCESS"
-        assert other.invoke({**second, "ResponseURL": url}).answer["Status"] == "SUCCESS"
-        lists(cloudformation, "CREATE_COMPLETE", "customers", clock.time())
-
-    slow = event("Create", LEAST, response_url=mailbox.url(sent_at=clock.time()))
-    with overtaken(wire, clock, "CreateDomain", meanwhile, before="CreateDomain", after=60):
-        assert "Nothing was changed" in function.invoke(slow).answer["Reason"]
-    assert days() == 90
-    assert live_domains()["customers"].tags[REQUEST_ID] == second["RequestId"]
-
-
 @pytest.mark.parametrize(("kind", "status"), [("Update", "UPDATE_COMPLETE"), ("Delete", "DELETE_FAILED")])
 def test_an_event_older_than_its_service_timeout_changes_nothing(
     kind: str,

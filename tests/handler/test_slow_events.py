@@ -51,6 +51,37 @@ def test_a_create_without_a_response_leaves_the_domain_that_the_next_create_has_
     assert live_domains()["customers"].tags[REQUEST_ID] == made_by[0]
 
 
+def test_a_throttled_create_leaves_the_domain_that_the_next_create_has_made(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """It is cancelled, and its Delete finds nothing. The next Create succeeds meanwhile."""
+
+    def meanwhile() -> None:
+        assert succeeded(resource.delete(LEAST, MADE_UP))
+        assert succeeded(resource.create(CHANGED))
+        resource.lists("CREATE_COMPLETE", "customers")
+
+    with overtaken(wire, clock, "CreateDomain", meanwhile, before="CreateDomain", after=60, lasts=80):
+        assert "Nothing was changed" in resource.create(LEAST)["Reason"]
+    assert days() == 90
+
+
+def test_a_throttled_create_that_is_cancelled_ends_soon_and_makes_nothing(
+    resource: ListedResource, their_resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """Its stack is deleted. While CreateDomain is still throttled, the user creates the stack again."""
+    start = clock.now
+
+    def meanwhile() -> None:
+        assert succeeded(resource.delete(LEAST, MADE_UP))
+        resource.lists("DELETE_COMPLETE", MADE_UP)
+
+    with overtaken(wire, clock, "CreateDomain", meanwhile, before="CreateDomain", after=5, lasts=280):
+        assert "Nothing was changed" in resource.create(LEAST)["Reason"]
+    assert clock.now - start < 60
+    assert succeeded(their_resource.create(LEAST))
+
+
 @pytest.mark.parametrize(
     "before", ["GetDomain", "UpdateDomain"], ids=["it finds nothing left to do", "its call is carried out"]
 )

@@ -1,0 +1,168 @@
+"""Rollbacks and clean-ups: what must not keep a stack from rolling back, and what they must not delete."""
+
+from __future__ import annotations
+
+import pytest
+
+from handler.ownership import ADOPTED, FOUND, NATIVE_LOGICAL_ID, NATIVE_STACK_ID
+from tests.handler.cloudformation import STACK
+from tests.handler.describe_api import DescribeError
+from tests.handler.faults import Clock, Fault, Wire, live_domains
+from tests.handler.listed import ListedStacks
+from tests.handler.listed_resource import ListedResource
+from tests.handler.situations import (
+    ADOPTING,
+    CHANGED,
+    CORRECTED,
+    DENIED,
+    LEAST,
+    THEIR_STACK,
+    THEIRS,
+    claims,
+    days,
+    existing_domain,
+    holder,
+    overtaken,
+)
+from tests.handler.stacks import succeeded
+
+MADE = claims((STACK, "an-earlier-create"))
+UNPROTECTED = {**ADOPTING, "DeletionProtection": False}
+
+
+@pytest.mark.parametrize(
+    "tags", [claims((THEIR_STACK, ADOPTED), (STACK, "an-earlier-create")), THEIRS], ids=["lent", "foreign"]
+)
+def test_a_domain_that_another_stack_has_now_keeps_no_stack_from_rolling_back(
+    tags: dict[str, str], resource: ListedResource, wire: Wire
+) -> None:
+    existing_domain(tags, days=7)
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    answer = resource.update(CHANGED, LEAST)
+    assert not succeeded(answer)
+    assert "now belongs to" in answer["Reason"]
+    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.update(LEAST, CHANGED))
+    assert wire.changes == []
+
+
+def test_a_name_that_the_function_may_not_look_at_keeps_no_stack_from_rolling_back(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """A permissions boundary or a service control policy allows some names only. The rename to another one failed."""
+    existing_domain(MADE)
+    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    is_over, until = False, clock.now + 20
+
+    def trouble(attempt: int, operation: str) -> Fault | None:
+        """Deny the first look, until the function believes it."""
+        nonlocal is_over
+        fault = None if is_over else DENIED
+        is_over = clock.now >= until
+        return fault
+
+    wire.begin(trouble)
+    assert succeeded(resource.update(CHANGED, {**LEAST, "DomainName": "not-allowed"}))
+    assert days() == 90
+
+
+def test_data_that_was_there_before_a_takeover_survives_its_rollback_after_the_lender_has_gone(
+    resource: ListedResource, their_resource: ListedResource
+) -> None:
+    """The lender's resource is removed before the borrower's stack is complete."""
+    domain = existing_domain(THEIRS)
+    domain.profile_count = 1000
+    assert succeeded(resource.create(ADOPTING))
+    assert succeeded(their_resource.delete(LEAST))
+    resource.stack_is("ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.delete(ADOPTING))
+    assert domain in live_domains().values()
+
+
+def test_a_domain_that_was_moved_to_another_stack_is_deleted_with_that_stack(
+    resource: ListedResource, their_resource: ListedResource
+) -> None:
+    existing_domain(THEIRS).profile_count = 1000
+    assert succeeded(resource.create(ADOPTING))
+    assert succeeded(their_resource.delete(LEAST))
+    resource.stack_is("DELETE_IN_PROGRESS")
+    assert succeeded(resource.delete(ADOPTING))
+    assert live_domains() == {}
+
+
+@pytest.mark.parametrize("request_id", [FOUND, ADOPTED])
+def test_a_clean_up_does_not_delete_the_domain_that_cloudformation_lists_as_current(
+    request_id: str, resource: ListedResource
+) -> None:
+    """A stack that is deployed with --disable-rollback is renamed, fails, and is renamed back."""
+    domain = existing_domain(claims((STACK, request_id)))
+    domain.profile_count = 1000
+    resource.stack_is("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+    resource.lists("UPDATE_COMPLETE", "customers")
+    answer = resource.deliver(resource.event("Delete", UNPROTECTED, physical_id="customers"))
+    assert not succeeded(answer)
+    assert "no longer asks for this Delete" in answer["Reason"]
+    assert domain in live_domains().values()
+
+
+@pytest.mark.parametrize(
+    ("status", "stays"),
+    [("CREATE_COMPLETE", True), ("DELETE_SKIPPED", False), ("not listed", False), ("cannot be asked", True)],
+)
+def test_a_domain_of_the_native_type_is_deleted_only_if_its_native_resource_has_gone(
+    status: str, stays: bool, resource: ListedResource, listed_stacks: ListedStacks
+) -> None:
+    existing_domain({NATIVE_STACK_ID: THEIR_STACK, NATIVE_LOGICAL_ID: "Native"}).profile_count = 1000
+    assert succeeded(resource.create(UNPROTECTED))
+    listed_stacks.stack_is("UPDATE_COMPLETE", THEIR_STACK)
+    if status not in ("not listed", "cannot be asked"):
+        listed_stacks.lists(status, "customers", stack_id=THEIR_STACK, logical_id="Native")
+    if status == "cannot be asked":
+        listed_stacks.error_for = lambda operation: (
+            DescribeError.ACCESS_DENIED if operation == "DescribeStackResource" else None
+        )
+    resource.stack_is("DELETE_IN_PROGRESS")
+    assert succeeded(resource.delete(UNPROTECTED))
+    assert ("customers" in live_domains()) is stays
+
+
+def test_a_takeover_that_others_overtake_leaves_no_claim_that_nobody_ends(
+    resource: ListedResource, their_resource: ListedResource, third_resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """While it is throttled a third stack takes the domain over from it, and its maker is deleted."""
+    existing_domain(THEIRS)
+
+    def meanwhile() -> None:
+        assert holder() == STACK
+        assert succeeded(third_resource.create(ADOPTING))
+        assert succeeded(their_resource.delete(LEAST))
+
+    with overtaken(wire, clock, "UpdateDomain", meanwhile, after=5):
+        assert succeeded(resource.create({**ADOPTING, **CHANGED}))
+    assert holder() == STACK
+    for each in (resource, third_resource):
+        each.stack_is("DELETE_IN_PROGRESS")
+        assert succeeded(each.delete(ADOPTING))
+    assert live_domains() == {}
+
+
+def test_an_update_asks_again_after_cloudformation_has_throttled_its_question(
+    resource: ListedResource, listed_stacks: ListedStacks, wire: Wire, clock: Clock
+) -> None:
+    """It is throttled. Meanwhile it is rolled back, and a corrected update is done: its own value is not wanted."""
+    existing_domain(MADE)
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    until = clock.now + 10
+    listed_stacks.error_for = lambda operation: DescribeError.THROTTLED if clock.now < until else None
+
+    def meanwhile() -> None:
+        resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+        assert succeeded(resource.update(LEAST, CHANGED))
+        resource.stack_is("UPDATE_IN_PROGRESS")
+        assert succeeded(resource.update(CORRECTED, LEAST))
+        resource.lists("UPDATE_COMPLETE", "customers")
+        resource.stack_is("UPDATE_COMPLETE")
+
+    with overtaken(wire, clock, "UpdateDomain", meanwhile, after=60):
+        assert not succeeded(resource.update(CHANGED, LEAST))
+    assert days() == 60
