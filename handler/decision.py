@@ -46,7 +46,7 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                               taken over                   given back, or let go
                               anything else                nothing
     Delete after a Create that was never answered (CloudFormation made the physical id up):
-                              own, made                    deleted; left if it is in use; refused if the API does
+                              own, made or `found`         deleted; left if it is in use; refused if the API does
                                                            not tell
                               taken over                   given back, or let go
                               anything else                nothing

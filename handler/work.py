@@ -136,7 +136,7 @@ class Work:
                 plan = self._plan(decide, live := self.look())
             except ApiError as error:
                 self._was_throttled |= error.throttled
-                if not (isinstance(plan, Make) and error.throttled):
+                if not (isinstance(plan, Make) and error.retryable):  # then only a question is due
                     live = self._look_after(error)
                 again = self._plan(decide, live)
                 if again == plan and not error.retryable:

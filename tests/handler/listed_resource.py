@@ -57,6 +57,11 @@ class ListedResource:
         self.lists("DELETE_IN_PROGRESS", physical_id)
         return self.deliver(self.event("Delete", properties, physical_id=physical_id))
 
+    def delete_with_its_stack(self, properties: dict[str, Any]) -> Answer:
+        """Send the Delete of a stack's deletion and return its answer."""
+        self.stack_is("DELETE_IN_PROGRESS")
+        return self.delete(properties)
+
     def event(
         self,
         kind: str,

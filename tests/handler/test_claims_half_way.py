@@ -106,8 +106,7 @@ def test_a_domain_that_was_taken_over_before_its_maker_knew_of_it_is_deleted_wit
     assert succeeded(resource.create(ADOPTING))
     wire.begin()
     for each in (resource, their_resource) if is_ours_first else (their_resource, resource):
-        each.stack_is("DELETE_IN_PROGRESS")
-        assert succeeded(each.delete(ADOPTING))
+        assert succeeded(each.delete_with_its_stack(ADOPTING))
     assert live_domains() == {}
 
 
@@ -120,8 +119,7 @@ def test_a_rename_that_fails_leaves_no_claim_on_a_domain_that_was_taken_over_bef
     assert not succeeded(resource.update(LEAST, FROM_A, physical_id="a"))
     wire.begin()
     assert STACK not in live_domains()["customers"].tags.values()
-    their_resource.stack_is("DELETE_IN_PROGRESS")
-    assert succeeded(their_resource.delete(ADOPTING))
+    assert succeeded(their_resource.delete_with_its_stack(ADOPTING))
     assert live_domains() == {}
 
 

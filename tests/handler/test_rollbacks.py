@@ -85,8 +85,7 @@ def test_a_domain_that_was_moved_to_another_stack_is_deleted_with_that_stack(
     existing_domain(THEIRS).profile_count = 1000
     assert succeeded(resource.create(ADOPTING))
     assert succeeded(their_resource.delete(LEAST))
-    resource.stack_is("DELETE_IN_PROGRESS")
-    assert succeeded(resource.delete(ADOPTING))
+    assert succeeded(resource.delete_with_its_stack(ADOPTING))
     assert live_domains() == {}
 
 
@@ -121,8 +120,7 @@ def test_a_domain_of_the_native_type_is_deleted_only_if_its_native_resource_has_
         listed_stacks.error_for = lambda operation: (
             DescribeError.ACCESS_DENIED if operation == "DescribeStackResource" else None
         )
-    resource.stack_is("DELETE_IN_PROGRESS")
-    assert succeeded(resource.delete(UNPROTECTED))
+    assert succeeded(resource.delete_with_its_stack(UNPROTECTED))
     assert ("customers" in live_domains()) is stays
 
 
@@ -141,8 +139,7 @@ def test_a_takeover_that_others_overtake_leaves_no_claim_that_nobody_ends(
         assert succeeded(resource.create({**ADOPTING, **CHANGED}))
     assert holder() == STACK
     for each in (resource, third_resource):
-        each.stack_is("DELETE_IN_PROGRESS")
-        assert succeeded(each.delete(ADOPTING))
+        assert succeeded(each.delete_with_its_stack(ADOPTING))
     assert live_domains() == {}
 
 

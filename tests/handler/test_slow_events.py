@@ -15,6 +15,7 @@ from tests.handler.situations import (
     LEAST,
     REQUEST_LOST,
     RESPONSE_LOST,
+    THROTTLED,
     claims,
     days,
     existing_domain,
@@ -64,6 +65,26 @@ def test_a_throttled_create_leaves_the_domain_that_the_next_create_has_made(
     with overtaken(wire, clock, "CreateDomain", meanwhile, before="CreateDomain", after=60, lasts=80):
         assert "Nothing was changed" in resource.create(LEAST)["Reason"]
     assert days() == 90
+
+
+def test_a_throttled_create_that_is_still_wanted_is_retried_for_a_long_time(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    until = clock.now + 240
+    wire.begin(lambda attempt, operation: THROTTLED if clock.now < until else None)
+    assert succeeded(resource.create(LEAST))
+    assert set(wire.attempts) == {"CreateDomain"}, "nothing is to be looked at while nothing was made"
+
+
+def test_a_create_that_is_throttled_after_a_lost_response_looks_for_its_domain_in_the_end(
+    resource: ListedResource, wire: Wire
+) -> None:
+    wire.begin(
+        lambda attempt, operation: (
+            (RESPONSE_LOST if attempt == 0 else THROTTLED) if operation == "CreateDomain" else None
+        )
+    )
+    assert succeeded(resource.create(LEAST))
 
 
 def test_a_throttled_create_that_is_cancelled_ends_soon_and_makes_nothing(

@@ -50,8 +50,7 @@ def test_a_takeover_that_is_retried_keeps_the_claim_of_a_third_stack_that_was_fa
         assert succeeded(resource.create(ADOPTING))
     assert domain.tags == claims((STACK, ADOPTED), (third_resource.stack_id, FOUND))
     for each in (third_resource, resource):
-        each.stack_is("DELETE_IN_PROGRESS")
-        assert succeeded(each.delete(ADOPTING))
+        assert succeeded(each.delete_with_its_stack(ADOPTING))
     assert live_domains() == {}
 
 
