@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from handler.changes import Live
@@ -15,7 +16,7 @@ class Actions:
     """What an event does to one domain.
 
     `has_changed`: it has made, claimed or changed the domain, or may have. `has_made`: it has made it, or may have.
-    `before`: how the domain was before the event took it over; None if it did not.
+    `before`: how the domain was before the event took it over, or found it again in use; None if it did neither.
     """
 
     def __init__(self, domains: Domains, name: str) -> None:
@@ -40,39 +41,38 @@ class Actions:
         return live or {}
 
     def _make(self, plan: Make) -> Live:
-        self.before = None  # a domain that was taken over before is gone
+        self.before = None  # the domain that was there before is gone
         with self._noting(self._note_made):
             return self._domains.create(self._name, plan.settings, plan.tags)
 
     def _change(self, plan: Change, live: Live) -> Live:
         changes, changed = plan.changes, dict(live)
+        note = functools.partial(self._note_before, plan, live)
         if changes.postponed:
             logger.warning("left for a later event, since the service is at work on it", properties=changes.postponed)
         if changes.untag_first:
-            self._untag(changes.untag_first)
+            with self._noting(note):
+                self._domains.untag(self._name, changes.untag_first)
         if changes.tag:
-            with self._noting(lambda: self._note_claim(plan, live)):
+            with self._noting(note):
                 self._domains.tag(self._name, changes.tag)
         for settings in changes.updates:
-            with self._noting():
+            with self._noting(note):
                 changed |= self._domains.update(self._name, settings)
         if changes.untag:
-            self._untag(changes.untag)
+            with self._noting(note):
+                self._domains.untag(self._name, changes.untag)
         return changed
-
-    def _untag(self, keys: Sequence[str]) -> None:
-        with self._noting():
-            self._domains.untag(self._name, keys)
 
     def _note_made(self) -> None:
         self.has_made = True
 
-    def _note_claim(self, plan: Change, live: Live) -> None:
-        if plan.takes_over and self.before is None:
+    def _note_before(self, plan: Change, live: Live) -> None:
+        if plan.was_there and self.before is None:
             self.before = live
 
     @contextmanager
-    def _noting(self, note: Callable[[], None] = lambda: None) -> Iterator[None]:
+    def _noting(self, note: Callable[[], None]) -> Iterator[None]:
         """Note a change that is carried out in this block, or may have been. One that was refused is none."""
         try:
             yield

@@ -160,9 +160,10 @@ def _undone(unwanted: Unwanted, work: Work, desired: Desired, old: Desired) -> s
     is_answered = timeliness.has_succeeded(unwanted.listed, work.name)
     if work.done.has_made and not is_answered:
         return work.withdrawn()
-    # A later event goes on with a domain that was taken over, but not that of a rollback.
+    # A later event goes on with the domain, but that of a rollback does not go on with one that was taken over.
     is_continued = timeliness.is_later_at_work(event, unwanted.listed)
-    if work.done.before and not is_answered and (not is_continued or stack.rollback(event) is Rollback.YES):
+    is_given_up = not is_continued or (work.has_taken_over and stack.rollback(event) is Rollback.YES)
+    if work.done.before and not is_answered and is_given_up:
         return work.withdrawn()
     is_rolled_back = work.is_forward and stack.rollback(event) is Rollback.YES
     if is_rolled_back and work.gone_back(lambda facts: undoing.go_back(event, desired, old, facts.live, shape)):

@@ -19,7 +19,7 @@ from handler.properties import Desired
 
 
 def converge(
-    desired: Desired, old: Desired, live: Live, claims: Claims, shape: StructureShape, *, takes_over: bool = False
+    desired: Desired, old: Desired, live: Live, claims: Claims, shape: StructureShape, *, was_there: bool = False
 ) -> Plan:
     """Bring the domain to the desired state, with these claims; `old` is what the template asked for before."""
     if old.name != desired.name:
@@ -29,8 +29,8 @@ def converge(
     if count > most:
         return refusals.has_no_room(desired.name, count, most)
     if any(map(is_ownership_key, (*needed.tag, *needed.untag))):
-        return Change(desired.name, needed.without_settings(), and_look=True, takes_over=takes_over)
-    return Change(desired.name, needed)
+        return Change(desired.name, needed.without_settings(), and_look=True, was_there=was_there)
+    return Change(desired.name, needed, was_there=was_there)
 
 
 def reclaim(live: Live, claims: Claims) -> Change:

@@ -6,9 +6,10 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
     event                     the domain is                what happens
     ------------------------  ---------------------------  -----------------------------------------------------------
     Create                    absent                       it is made
-    Create                    own                          converge; marked `found` if it is in use and another event
-                                                           made it
-    Create                    unowned, lent or foreign     refused; with AdoptExisting taken over, then converged
+    Create                    own                          converge; if it is in use and another event made it, it is
+                                                           marked `found`, and put back as it was if that fails
+    Create                    unowned, lent or foreign     refused; with AdoptExisting taken over, then converged;
+                                                           put back as it was if that fails
     Update, same name         own                          converge
     Update, same name         unowned                      claimed (`adopted` with AdoptExisting, else `found`), then
                                                            converged
@@ -82,8 +83,8 @@ def create_or_update(event: Event, desired: Desired, old: Desired, shape: Struct
     allowed = _claim(event, desired, claims, facts)
     if not isinstance(allowed, tuple):
         return allowed
-    takes_over = owner(claims, event) is not Owner.OWN and not event.is_for(desired.name)
-    return converge(desired, old, facts.live, allowed, shape, takes_over=takes_over)
+    was_there = not event.is_for(desired.name) and allowed[0].request_id != event.request_id
+    return converge(desired, old, facts.live, allowed, shape, was_there=was_there)
 
 
 def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool) -> Plan:

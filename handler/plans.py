@@ -25,13 +25,14 @@ class Change:
     """Remove tags that have to make room, set tags, send settings, remove other tags, in this order.
 
     `and_look`: claims change, so the domain is looked at and decided on again: another stack's event may have changed
-    them at the same time. `takes_over`: if anything fails later in this event, the domain is put back as it was.
+    them at the same time. `was_there`: the domain was there before the event that gives it to the resource. If anything
+    fails later in this event, it is put back as it was.
     """
 
     name: str
     changes: Changes
     and_look: bool = False
-    takes_over: bool = False
+    was_there: bool = False
 
 
 @dataclass(frozen=True)

@@ -60,9 +60,9 @@ def go_back(event: Event, desired: Desired, old: Desired, live: Live | None, sha
 
 
 def put_back_settings(event: Event, desired: Desired, before: Live, facts: Facts, shape: StructureShape) -> Plan:
-    """Put the settings back after a takeover that failed, while the domain is still claimed.
+    """Put the settings back after a takeover that failed, or a domain found again, while it is still claimed.
 
-    `desired` is what the takeover wanted, `before` the domain as it was. `facts.live` is as it is now.
+    `desired` is what the event wanted, `before` the domain as it was. `facts.live` is as it is now.
     """
     plan = _put_back(event, desired, before, facts, shape)
     if isinstance(plan, Leave):
@@ -73,7 +73,7 @@ def put_back_settings(event: Event, desired: Desired, before: Live, facts: Facts
 
 
 def put_back_claims(event: Event, desired: Desired, before: Live, facts: Facts, shape: StructureShape) -> Plan:
-    """Put claims and tags back after a takeover that failed, even if the settings could not be."""
+    """Put claims and tags back, even if the settings could not be."""
     plan = _put_back(event, desired, before, facts, shape)
     return replace(plan, changes=plan.changes.without_settings()) if isinstance(plan, Change) else plan
 
@@ -81,20 +81,23 @@ def put_back_claims(event: Event, desired: Desired, before: Live, facts: Facts, 
 def _put_back(event: Event, desired: Desired, before: Live, facts: Facts, shape: StructureShape) -> Plan:
     live = facts.live
     if live is None:
-        return Leave("the domain that was taken over is gone")
+        return Leave("the domain that was there before is gone")
     claims = read_claims(live.get("Tags", {}))
     whose = owner(claims, event)
-    if whose is Owner.FOREIGN and claims != read_claims(before.get("Tags", {})):
+    as_before = read_claims(before.get("Tags", {}))
+    was_own = owner(as_before, event) is Owner.OWN  # found again, so its claims are right
+    if whose is Owner.FOREIGN and claims != as_before:
         return Leave(f"domain {desired.name} now belongs to {refusals.holder(claims)}")
+    if whose is Owner.LENT and was_own:
+        return Leave(f"domain {desired.name} is lent to {refusals.holder(claims)}")
     if whose is Owner.LENT:  # settings and tags are the borrower's by now
         return replace(reclaim(live, ownership.let_go(claims, event)), and_look=False)
-    if whose is Owner.OWN and not claims[0].is_adopted:  # the lender has let go, so there is nobody to give it back to
-        return undo(event, facts, made_by=claims[0].request_id)
-    if whose is Owner.OWN:
-        as_before = read_claims(before.get("Tags", {}))
+    if whose is Owner.OWN and not was_own:
+        if not claims[0].is_adopted:  # the lender has let go, so there is nobody to give it back to
+            return undo(event, facts, made_by=claims[0].request_id)
         is_unchanged = claims == ownership.take_back(as_before, event)
         claims = as_before if is_unchanged else ownership.give_back(claims)
-    # What is not as the takeover wanted it was never changed, or somebody else has changed it since.
+    # What is not as the event wanted it was never changed, or somebody else has changed it since.
     updates, tags = changes.find(desired, desired, live, None, shape).updates, live.get("Tags", {})
     names = set(desired.settings).difference(*updates)
     wanted = Desired(

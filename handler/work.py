@@ -13,7 +13,7 @@ from handler.changes import Live
 from handler.deadline import DeadlineReached
 from handler.domains import ApiError, DomainNotFoundError, Domains
 from handler.event import Event
-from handler.ownership import has_claim
+from handler.ownership import Owner, has_claim, owner, read_claims
 from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse, RefusedError, UnwantedError, Use
 from handler.telemetry import logger
 from handler.timeliness import Listed, Rollback, is_late_to_change
@@ -33,7 +33,7 @@ _OLD_LOOK = 1.0
 class Work:
     """One domain, and what an event has done to it so far.
 
-    `put_back` decides, one after the other, how a domain that was taken over is put back, from how it was before and
+    `put_back` decides, one after the other, how a domain that was there before is put back, from how it was then and
     how it is now.
     """
 
@@ -56,11 +56,11 @@ class Work:
         """Look, decide and act until nothing is left to do. Returns the live domain as it is then, {} if there is none.
 
         Raises UnwantedError if CloudFormation no longer wants a change, and ApiError and RefusedError, after undoing
-        what no later event undoes: a takeover, and what an Update to a new name has made. After an error it looks at
-        the domain and decides again: the call may have been carried out all the same (its response was lost, or a retry
-        met the first attempt's work), or things are not as they were thought to be (CreateDomain meets a domain of that
-        name, or another stack has claimed it). An error after which there is still the same to do stands, unless it is
-        worth a retry.
+        what no later event undoes: a takeover, what it changed in a domain that it found again, and what an Update to a
+        new name has made. After an error it looks at the domain and decides again: the call may have been carried out
+        all the same (its response was lost, or a retry met the first attempt's work), or things are not as they were
+        thought to be (CreateDomain meets a domain of that name, or another stack has claimed it). An error after which
+        there is still the same to do stands, unless it is worth a retry.
         """
         try:
             return self._settle(decide, live, asks=True)
@@ -76,7 +76,7 @@ class Work:
             raise
 
     def withdrawn(self) -> str:
-        """Undo what was made or taken over for an event that is no longer wanted. Returns what was undone, in words."""
+        """Undo what an event has done that failed or is no longer wanted. Returns what was undone, in words."""
         if self.done.before is not None:
             return self._restored()
         try:
@@ -114,6 +114,12 @@ class Work:
         """What CloudFormation lists for the event's resource; None where it can't be asked."""
         self._has_asked = True
         return stack.listed(self.event)
+
+    @property
+    def has_taken_over(self) -> bool:
+        """Whether the event has taken the domain over. (It may also have found it again, as its resource's own.)"""
+        before = self.done.before
+        return before is not None and owner(read_claims(before.get("Tags", {})), self.event) is not Owner.OWN
 
     def has_claim_to(self, live: Live) -> bool:
         """Whether the resource has a claim to the domain, as the holder or further down."""
@@ -170,7 +176,7 @@ class Work:
 
     def _plan(self, decide: Decide, live: Live | None) -> Plan:
         """Decide, and answer the questions that come up meanwhile."""
-        facts = Facts(live, has_taken_over=self.done.before is not None)
+        facts = Facts(live, has_taken_over=self.has_taken_over)
         while isinstance(plan := decide(facts), Ask):
             self._has_asked = True
             try:
@@ -202,7 +208,7 @@ class Work:
             raise ApiError(text, unsettled=error.unsettled) from error
 
     def _restored(self) -> str:
-        """Put back a domain that was taken over. Returns what came of it, for the reason."""
+        """Put back a domain that was taken over or found again. Returns what came of it, for the reason."""
         failed = []
         for put_back in self.put_back:
             decide = functools.partial(put_back, self.done.before or {})
@@ -217,5 +223,5 @@ class Work:
             except (ApiError, RefusedError) as error:  # the next part is put back all the same
                 failed.append(str(error))
         if failed:
-            return f"The domain could not be put back as it was before it was taken over: {'. '.join(failed)}"
-        return "The domain was put back as it was before it was taken over"
+            return f"The domain could not be put back as it was before: {'. '.join(failed)}"
+        return "The domain was put back as it was before"

@@ -320,9 +320,10 @@ class Simulation:
         adopts = sent.event["ResourceProperties"].get("AdoptExisting") == "true"
         # Three cases cannot be made safe, so they are exempt from the checks: a takeover that meets the deadline, an
         # event for which CloudFormation gave no answer, and a change that was on its way when the event was cancelled,
-        # if the function is killed then and the stack lists the resource no more when Lambda runs the event again.
-        is_unlisted = delivery.error is not None and sent.has_changed_late and sent.stack.forgets_removed
-        if (sent.met_deadline and adopts) or (sent.describe_failed and not sent.is_awaited) or is_unlisted:
+        # if the function is killed then, and again at every retry, or the stack lists the resource no more by then.
+        is_killed_late = delivery.error is not None and sent.has_changed_late
+        is_never_undone = is_killed_late and (sent.stack.forgets_removed or sent.has_ended)
+        if (sent.met_deadline and adopts) or (sent.describe_failed and not sent.is_awaited) or is_never_undone:
             self.observations.exempt(sent.touched)
         if sent.had_failed_lists:
             self.observations.exempt(sent.touched)
@@ -421,7 +422,7 @@ class Simulation:
                 sent.may_have_changed = True
                 self.late_changes += not sent.is_awaited
                 sent.has_changed_late |= not sent.is_awaited
-            if self._is_race(sent, call, is_late=is_exempt):
+            if self._is_race(sent, call, is_cancelled=not sent.is_awaited):
                 self.observations.exempt([live_domains()[call.name]])
                 self.races += 1
                 return
@@ -445,11 +446,11 @@ class Simulation:
             self.violations.append(error)
 
     @staticmethod
-    def _is_race(sent: SentEvent, call: Call, *, is_late: bool) -> bool:
+    def _is_race(sent: SentEvent, call: Call, *, is_cancelled: bool) -> bool:
         """Whether another resource changed the claims after this event last read them.
 
-        If the call `is_late`, another event of the same resource may have done so, too. The API has no conditional
-        writes, so the function cannot prevent this.
+        If the event `is_cancelled`, a later event of the same resource may have done so, too. The API has no
+        conditional writes, so the function cannot prevent this.
         """
         seen_claims = sent.seen_claims.get(call.name, [])
         if call.operation == "GetDomain":  # the List operations report neither tags nor the numbers of profiles
@@ -460,7 +461,7 @@ class Simulation:
         mine = promises.resource_of(sent.event)
         sent.seen_claims[call.name] = promises.resources(live_domains()[call.name].tags)
         changed = {*seen_claims} ^ {*promises.resources(call.tags_before)}
-        return bool(changed if is_late else changed - {mine})
+        return bool(changed if is_cancelled else changed - {mine})
 
     def _raise_violation(self) -> None:
         if self.violations:

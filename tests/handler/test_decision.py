@@ -25,7 +25,6 @@ from handler.ownership import (
     STACK_ID,
     Claim,
     is_ownership_key,
-    read_claims,
     tags_of,
 )
 from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse, Use
@@ -528,7 +527,7 @@ def test_what_happens_on_each_event(row: Row) -> None:
         case Make(name, settings, tags):
             assert (name, settings) == ("customers", {"DefaultExpirationDays": 30})
             assert tags == tags_of(row.claims or ())
-        case Change(name, changes, and_look, takes_over):
+        case Change(name, changes, and_look, was_there):
             assert row.live is not None
             assert (name, changes.updates) == ("customers", ())
             before = row.live["Tags"]
@@ -537,8 +536,8 @@ def test_what_happens_on_each_event(row: Row) -> None:
             assert kept == tags_of(row.claims or ())
             is_unowned_again = row.claims == ()
             assert and_look == (kept != before and not is_unowned_again)
-            is_takeover = row.event.request_type != "Delete" and len(row.claims or ()) > len(read_claims(before))
-            assert takes_over == (is_takeover and not row.event.is_for("customers"))
+            is_another_domain = row.event.request_type != "Delete" and not row.event.is_for("customers")
+            assert was_there == (is_another_domain and row.claims is not None and row.claims[0] != MADE_NOW)
         case Destroy(name):
             assert name == "customers"
         case Leave(why) | Refuse(why):
@@ -618,9 +617,9 @@ def test_a_takeover_changes_no_setting_before_the_domain_is_claimed_and_looked_a
     assert {**there["Tags"], **first.changes.tag} == {"team": "red", **tags_of((TAKEN_OVER, THEIRS))}
     assert not first.changes.updates
     assert first.and_look
-    assert first.takes_over
+    assert first.was_there
     second = decide(event, Facts({**there, "Tags": {**there["Tags"], **first.changes.tag}}))
-    assert second == Change("customers", Changes(updates=({"DefaultExpirationDays": 60},)))
+    assert second == Change("customers", Changes(updates=({"DefaultExpirationDays": 60},)), was_there=True)
 
 
 @pytest.mark.parametrize(("count", "fits"), [(44, True), (45, False)], ids=["just enough room", "one too many"])

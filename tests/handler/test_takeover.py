@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from handler.ownership import ADOPTED, LOGICAL_ID, REQUEST_ID, STACK_ID
+from handler.ownership import ADOPTED, FOUND, LOGICAL_ID, REQUEST_ID, STACK_ID
 from local.customerprofiles.models import Domain
 from tests.handler import faults
 from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, event, stack_arn
@@ -17,9 +17,10 @@ from tests.handler.listed import ListedStacks
 from tests.handler.situations import ADOPTING, LEAST, QUEUE
 
 THEIR_STACK = stack_arn("elsewhere")
+RETAINED = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "an-earlier-create"}
 THEIRS = {STACK_ID: THEIR_STACK, LOGICAL_ID: "Domain", REQUEST_ID: "their-request"}
 RULES = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRuleLevelForMatching": 1}
-FOUND: dict[str, Any] = {
+SETTINGS: dict[str, Any] = {
     "DefaultExpirationDays": 7,
     "DeadLetterQueueUrl": QUEUE,
     "Matching": {"Enabled": True, "JobSchedule": {"DayOfTheWeek": "MONDAY", "Time": "01:00"}},
@@ -41,15 +42,30 @@ ERRORS = [fault for fault in faults.faults_of_the_api(faults.service_model()) if
 @pytest.fixture(params=[THEIRS, {}], ids=["of another stack", "of nobody"])
 def theirs(request: pytest.FixtureRequest, wire: Wire, few_attempts: None) -> dict[str, Any]:
     """Somebody else's domain, and how GetDomain reports it."""
+    return existing(request.param)
+
+
+@pytest.fixture(params=[THEIRS, {}, RETAINED], ids=["of another stack", "of nobody", "its own, retained"])
+def before(request: pytest.FixtureRequest, wire: Wire, few_attempts: None) -> dict[str, Any]:
+    """A domain that was there before the Create, and how GetDomain reports it."""
+    return existing(request.param)
+
+
+def existing(claim: dict[str, str]) -> dict[str, Any]:
     client = boto3.client("customer-profiles", region_name=REGION)
-    client.create_domain(DomainName="customers", Tags={"team": "theirs", "kept": "x", **request.param}, **FOUND)
+    client.create_domain(DomainName="customers", Tags={"team": "theirs", "kept": "x", **claim}, **SETTINGS)
     live_domains()["customers"].rule_based_matching_status = "ACTIVE"
+    live_domains()["customers"].profile_count = 7
     return reported()
 
 
 def reported() -> dict[str, Any]:
+    """How the domain is, whether it has been marked as found again or not."""
     domain = live_domains()["customers"]
-    return {"settings": copy.deepcopy(domain.configuration), "tags": dict(domain.tags)}
+    tags = dict(domain.tags)
+    if tags.get(REQUEST_ID) == FOUND:
+        tags |= RETAINED
+    return {"settings": copy.deepcopy(domain.configuration), "tags": tags}
 
 
 def take_over(function: Function, mailbox: Mailbox) -> dict[str, Any]:
@@ -80,7 +96,7 @@ def test_the_delete_of_what_was_taken_over_gives_the_claims_back(
 @pytest.mark.parametrize("at", range(len(CALLS)), ids=lambda at: f"call {at + 1}, {CALLS[at]}")
 @pytest.mark.parametrize("fault", ERRORS, ids=str)
 def test_each_call_of_a_takeover_fails_and_the_domain_is_as_it_was(
-    fault: Fault, at: int, theirs: dict[str, Any], function: Function, mailbox: Mailbox, wire: Wire
+    fault: Fault, at: int, before: dict[str, Any], function: Function, mailbox: Mailbox, wire: Wire
 ) -> None:
     """The operation fails from this call on, until the handler has given up on it."""
     operation, failed = CALLS[at], 0
@@ -95,32 +111,32 @@ def test_each_call_of_a_takeover_fails_and_the_domain_is_as_it_was(
     wire.begin(trouble)
     answer = take_over(function, mailbox)
     if answer["Status"] == "FAILED":
-        assert reported() == theirs
+        assert reported() == before
     else:
         assert live_domains()["customers"].tags[STACK_ID] == STACK
 
 
 @pytest.mark.parametrize("operation", ["TagResource", "UpdateDomain"])
 def test_a_takeover_that_the_role_does_not_allow_leaves_the_domain_as_it_was(
-    operation: str, theirs: dict[str, Any], function: Function, mailbox: Mailbox, wire: Wire
+    operation: str, before: dict[str, Any], function: Function, mailbox: Mailbox, wire: Wire
 ) -> None:
     denied = next(fault for fault in ERRORS if fault.name == "AccessDeniedException")
     wire.begin(faults.lasting_for(denied, operation))
     answer = take_over(function, mailbox)
     assert answer["Status"] == "FAILED"
     assert operation in answer["Reason"]
-    assert reported() == theirs
+    assert reported() == before
 
 
 def test_rules_that_the_service_refuses_to_change_put_the_rest_of_a_takeover_back(
-    theirs: dict[str, Any], function: Function, mailbox: Mailbox, wire: Wire
+    before: dict[str, Any], function: Function, mailbox: Mailbox, wire: Wire
 ) -> None:
     live_domains()["customers"].rule_based_matching_status = "IN_PROGRESS"
     answer = take_over(function, mailbox)
     assert answer["Status"] == "FAILED"
     assert "RuleBasedMatching.Status" in answer["Reason"]
     assert "The domain was put back as it was" in answer["Reason"]
-    assert reported() == theirs
+    assert reported() == before
 
 
 def test_a_takeover_without_room_for_its_tags_is_refused_before_anything_is_changed(

@@ -1,0 +1,98 @@
+"""Creates that find their resource's own domain again: it was retained, and it is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from handler.ownership import ADOPTED, FOUND
+from local.customerprofiles.models import Domain
+from tests.handler.cloudformation import STACK
+from tests.handler.faults import Clock, Wire
+from tests.handler.listed_resource import MADE_UP, ListedResource
+from tests.handler.situations import ADOPTING, CHANGED, LEAST, claims, days, existing_domain, holder, right_after
+from tests.handler.stacks import succeeded
+
+
+@pytest.fixture
+def retained(wire: Wire) -> Domain:
+    """The resource's domain in the stand-in of the API, which `wire` has emptied."""
+    domain = existing_domain({**claims((STACK, "an-earlier-create")), "team": "red"}, days=7)
+    domain.profile_count = 1000
+    return domain
+
+
+@pytest.fixture
+def later(clock: Clock) -> Callable[[], None]:
+    """Seconds pass, in which CloudFormation may cancel the event."""
+
+    def pass_seconds() -> None:
+        clock.now += 5
+
+    return pass_seconds
+
+
+def test_a_cancelled_create_puts_the_settings_and_tags_of_its_retained_domain_back(
+    retained: Domain, later: Callable[[], None], resource: ListedResource, wire: Wire
+) -> None:
+    def cancelled() -> None:
+        later()
+        resource.lists("CREATE_FAILED")
+
+    with right_after(wire, "UpdateDomain", cancelled):
+        answer = resource.create({**LEAST, "Tags": {"team": "blue", "new": "tag"}})
+    assert not succeeded(answer)
+    assert "put back as it was" in answer["Reason"]
+    assert (days(), retained.tags["team"], "new" in retained.tags) == (7, "red", False)
+    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.delete(LEAST, MADE_UP))
+    assert holder() == STACK
+
+
+def test_a_cancelled_create_leaves_its_retained_domain_to_the_next_create(
+    retained: Domain, later: Callable[[], None], resource: ListedResource, wire: Wire
+) -> None:
+    def cancelled_and_sent_again() -> None:
+        later()
+        assert succeeded(resource.delete(LEAST, MADE_UP))
+        assert succeeded(resource.create(LEAST))
+
+    with right_after(wire, "UpdateDomain", cancelled_and_sent_again):
+        assert not succeeded(resource.create(LEAST))
+    assert (holder(), days()) == (STACK, 30)
+
+
+@pytest.mark.parametrize("operation", ["TagResource", "UpdateDomain"])
+def test_a_create_leaves_its_retained_domain_to_a_stack_that_takes_it_over_meanwhile(
+    operation: str,
+    retained: Domain,
+    later: Callable[[], None],
+    resource: ListedResource,
+    third_resource: ListedResource,
+    wire: Wire,
+) -> None:
+    lent = claims((third_resource.stack_id, ADOPTED), (STACK, FOUND))
+
+    def cancelled_and_taken_over() -> None:
+        later()
+        resource.lists("CREATE_FAILED")
+        assert succeeded(third_resource.create({**ADOPTING, **CHANGED}))
+
+    with right_after(wire, operation, cancelled_and_taken_over):
+        assert not succeeded(resource.create(LEAST))
+    assert days() == 90
+    assert retained.tags == {**lent, "team": "red"}
+
+
+def test_a_create_that_has_found_its_domain_again_does_not_take_it_back_from_a_stack_that_takes_it_over_meanwhile(
+    retained: Domain, resource: ListedResource, third_resource: ListedResource, wire: Wire
+) -> None:
+    def taken_over() -> None:
+        assert succeeded(third_resource.create({**ADOPTING, **CHANGED}))
+
+    with right_after(wire, "TagResource", taken_over):
+        answer = resource.create(LEAST)
+    assert "already exists and belongs to" in answer["Reason"]
+    assert "Nothing was put back" in answer["Reason"]
+    assert (holder(), days()) == (third_resource.stack_id, 90)
