@@ -26,7 +26,9 @@ Create may run, would delay every rollback by minutes.)
 
     event    what CloudFormation lists                                     wanted
     Create   CREATE_IN_PROGRESS                                            yes
-    Update   UPDATE_IN_PROGRESS with the event's physical id               yes
+    Update   UPDATE_IN_PROGRESS with the event's physical id, or with
+             its DomainName: which of the two is listed while a
+             replacement is rolled back is not documented                  yes
     Delete   DELETE_IN_PROGRESS                                            yes
     Delete   no DELETE_... status, and another physical id: the clean-up
              after a replacement                                           yes
@@ -105,7 +107,8 @@ def is_wanted(event: Event, listed: Listed) -> bool:
         case "Create":
             return listed.status == "CREATE_IN_PROGRESS"
         case "Update":
-            return listed.status == "UPDATE_IN_PROGRESS" and listed.physical_id == event.physical_id
+            is_listed = listed.physical_id in (event.physical_id, event.domain_name)
+            return listed.status == "UPDATE_IN_PROGRESS" and is_listed
         case _:
             is_clean_up = not listed.status.startswith("DELETE_") and listed.physical_id not in ("", event.physical_id)
             return listed.status == "DELETE_IN_PROGRESS" or is_clean_up

@@ -16,6 +16,7 @@ from tests.handler.situations import (
     CORRECTED,
     DENIED,
     LEAST,
+    OTHER,
     THEIR_STACK,
     THEIRS,
     claims,
@@ -163,3 +164,15 @@ def test_an_update_asks_again_after_cloudformation_has_throttled_its_question(
     with overtaken(wire, clock, "UpdateDomain", meanwhile, after=60):
         assert not succeeded(resource.update(CHANGED, LEAST))
     assert days() == 60
+
+
+@pytest.mark.parametrize("listed", ["customers", "other"], ids=["the old name", "the new name"])
+def test_the_rollback_of_a_rename_may_be_slow_whichever_name_cloudformation_lists_meanwhile(
+    listed: str, resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    existing_domain(MADE, days=7)
+    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    resource.lists("UPDATE_IN_PROGRESS", listed)
+    with overtaken(wire, clock, "UpdateDomain", lambda: None, after=10):
+        assert succeeded(resource.deliver(resource.event("Update", LEAST, OTHER, physical_id="other")))
+    assert days() == 30

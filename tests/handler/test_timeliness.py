@@ -29,6 +29,7 @@ def event(kind: str, physical_id: str | None = None) -> Event:
 
 
 CREATE, UPDATE, DELETE = event("Create"), event("Update", "customers"), event("Delete", "customers")
+RENAME_BACK = event("Update", "clients")  # the rollback of a rename from customers to clients
 MADE_UP = event("Delete", "stack-Domain-1ABC")
 
 ROWS = [
@@ -56,6 +57,13 @@ ROWS = [
     ),
     ("an Update that is being rolled back", UPDATE, Listed("UPDATE_IN_PROGRESS", "customers", SENT + 1), False),
     ("an Update of a domain that was replaced since", UPDATE, Listed("UPDATE_IN_PROGRESS", "clients", SENT - 1), False),
+    ("the rollback of a rename, listed with the new name", RENAME_BACK, Listed("UPDATE_IN_PROGRESS", "clients"), True),
+    (
+        "the rollback of a rename, listed with the old name",
+        RENAME_BACK,
+        Listed("UPDATE_IN_PROGRESS", "customers"),
+        True,
+    ),
     ("an Update that was answered", UPDATE, Listed("UPDATE_COMPLETE", "customers", SENT), False),
     ("an Update that failed", UPDATE, Listed("UPDATE_FAILED", "customers", SENT), False),
     ("an Update whose resource is being deleted", UPDATE, Listed("DELETE_IN_PROGRESS", "customers", SENT), False),
