@@ -128,8 +128,9 @@ class Work:
     def _settle(self, decide: Decide, live: Live | None, *, asks: bool = False) -> Live:
         plan = self._plan(decide, live)
         for _ in range(_MOST_ROUNDS):
-            if asks and self._changes_something(plan):
-                self._refuse_if_unwanted(at_any_age=isinstance(plan, Destroy) and plan.asks)
+            if self._changes_something(plan):
+                if asks:
+                    self._refuse_if_unwanted(at_any_age=isinstance(plan, Destroy) and plan.asks)
                 is_old = self._has_asked and time.monotonic() - self._looked_at > _OLD_LOOK
                 if is_old and not isinstance(plan, Make):
                     plan = self._plan(decide, live := self.look())

@@ -29,6 +29,7 @@ from tests.handler.faults import REFUSED, Acts, Call, Clock, Fault, Wire, live_d
 from tests.handler.stacks import PhaseResult, Request, Stack, succeeded
 
 CALL_SECONDS = 0.03
+RECENT = 1.0  # seconds: the function may delete a domain that it has read so long ago
 LATE_TO_START = 30.0  # seconds: an event of this age may have been delivered before
 # How long CloudFormation takes from a failure or a cancellation to the next event. The value is from public logs.
 SECONDS_UNTIL_ROLLBACK = 2.0
@@ -117,6 +118,8 @@ class SentEvent:
     # By domain name: what the event saw when it last read the domain.
     seen_in_use: dict[str, bool] = field(default_factory=dict)
     seen_claims: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    looked_at: dict[str, float] = field(default_factory=dict)  # when that was
+    attempted_at: float = 0.0  # when it began its last attempt at a call
     describe_failed: bool = False  # CloudFormation did not answer a question
     describe_calls: list[str] = field(default_factory=list)  # the questions that CloudFormation answered
     may_have_changed: bool = False  # a call may have changed something
@@ -370,6 +373,8 @@ class Simulation:
     # What happens within an invocation
 
     def _on_attempt(self, attempt: int, operation: str) -> None:
+        if self._current is not None:
+            self._current.attempted_at = self.clock.now
         self._pause()
         if self._current is not None:
             self._current.requests += 1
@@ -423,7 +428,7 @@ class Simulation:
                 self.late_changes += not sent.is_awaited
                 sent.has_changed_late |= not sent.is_awaited
             if self._is_race(sent, call, is_cancelled=not sent.is_awaited):
-                self.observations.exempt([live_domains()[call.name]])
+                self.observations.exempt(filter(None, (live_domains().get(call.name), call.domain)))
                 self.races += 1
                 return
             if call.domain or call.operation == "CreateDomain":
@@ -445,21 +450,24 @@ class Simulation:
         except AssertionError as error:
             self.violations.append(error)
 
-    @staticmethod
-    def _is_race(sent: SentEvent, call: Call, *, is_cancelled: bool) -> bool:
+    def _is_race(self, sent: SentEvent, call: Call, *, is_cancelled: bool) -> bool:
         """Whether another resource changed the claims after this event last read them.
 
         If the event `is_cancelled`, a later event of the same resource may have done so, too. The API has no
-        conditional writes, so the function cannot prevent this.
+        conditional writes, so the function cannot prevent this. It must read them right before it deletes a domain.
         """
         seen_claims = sent.seen_claims.get(call.name, [])
         if call.operation == "GetDomain":  # the List operations report neither tags nor the numbers of profiles
             sent.seen_claims[call.name] = promises.resources(call.tags_before)
             sent.seen_in_use[call.name] = call.is_in_use_before
-        if call.operation not in ("TagResource", "UntagResource"):
+            sent.looked_at[call.name] = self.clock.now
+        is_tagging = call.operation in ("TagResource", "UntagResource")
+        is_recent = sent.attempted_at - sent.looked_at.get(call.name, 0.0) <= RECENT
+        if not (is_tagging or (call.operation == "DeleteDomain" and is_recent)):
             return False
         mine = promises.resource_of(sent.event)
-        sent.seen_claims[call.name] = promises.resources(live_domains()[call.name].tags)
+        if call.name in live_domains():
+            sent.seen_claims[call.name] = promises.resources(live_domains()[call.name].tags)
         changed = {*seen_claims} ^ {*promises.resources(call.tags_before)}
         return bool(changed if is_cancelled else changed - {mine})
 

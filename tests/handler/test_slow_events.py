@@ -19,6 +19,7 @@ from tests.handler.situations import (
     claims,
     days,
     existing_domain,
+    holder,
     overtaken,
     right_after,
 )
@@ -233,3 +234,23 @@ def test_a_throttled_delete_leaves_the_domain_that_the_next_create_has_made(
     with overtaken(wire, clock, "DeleteDomain", meanwhile):
         resource.deliver(sent)
     assert "customers" in live_domains()
+
+
+def test_a_cancelled_create_leaves_its_domain_to_a_stack_that_takes_it_over_while_its_contents_are_listed(
+    resource: ListedResource, their_resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """The List operations that tell whether the domain is in use are throttled."""
+
+    def cancelled() -> None:
+        clock.now += 5
+        resource.lists("CREATE_FAILED")
+
+    def taken_over() -> None:
+        assert succeeded(their_resource.create(ADOPTING))
+
+    with (
+        right_after(wire, "CreateDomain", cancelled),
+        overtaken(wire, clock, "ListIntegrations", taken_over, before="ListIntegrations", after=10),
+    ):
+        assert not succeeded(resource.create(LEAST))
+    assert holder() == their_resource.stack_id
