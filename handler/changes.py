@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.model import StructureShape
 
-from handler.ownership import is_ownership_key
+from handler.ownership import is_ownership_key, tags_to_set
 from handler.properties import SWITCH, Desired, default_of
 
 Live = Mapping[str, Any]  # a domain as GetDomain reports it
@@ -85,7 +85,10 @@ def find(
     untag_first = _removed_first(live_tags, tags, untag, most=shape.members["Tags"].metadata["max"])
     return Changes(
         untag_first=untag_first,
-        tag={key: value for key, value in tags.items() if live_tags.get(key) != value},
+        tag={
+            **{key: value for key, value in desired.tags.items() if live_tags.get(key) != value},
+            **tags_to_set(claims or {}, live_tags),
+        },
         updates=((rest,) if rest else ()) + apart,
         untag=tuple(key for key in untag if key not in untag_first),
         postponed=postponed,

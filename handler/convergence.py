@@ -13,7 +13,7 @@ from botocore.model import StructureShape
 
 from handler import changes, refusals
 from handler.changes import Changes, Live
-from handler.ownership import Claims, is_ownership_key, tags_of
+from handler.ownership import Claims, is_ownership_key, tags_of, tags_to_set
 from handler.plans import Change, Plan
 from handler.properties import Desired
 
@@ -39,7 +39,7 @@ def reclaim(live: Live, claims: Claims) -> Change:
     return Change(
         live["DomainName"],
         Changes(
-            tag={key: value for key, value in wanted.items() if tags.get(key) != value},
+            tag=tags_to_set(wanted, tags),
             untag=tuple(sorted(key for key in tags if is_ownership_key(key) and key not in wanted)),
         ),
         and_look=bool(claims),

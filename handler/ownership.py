@@ -134,6 +134,14 @@ def tags_of(claims: Claims) -> dict[str, str]:
     }
 
 
+def tags_to_set(wanted: Mapping[str, str], live: Mapping[str, str]) -> Mapping[str, str]:
+    """The tags that say the claims, `wanted`, if any of them is not among the live tags: all of them or none.
+
+    Another event may change the claims at the same time. With a part of them, it would make up claims of nobody.
+    """
+    return wanted if any(live.get(key) != value for key, value in wanted.items()) else {}
+
+
 def owner(claims: Claims, event: Event) -> Owner:
     """Tell whose the domain with these claims is."""
     if claims and claims[0].is_of(event):

@@ -357,7 +357,7 @@ def test_claims_are_set_together_with_the_other_tags() -> None:
 def test_claims_that_the_domain_should_no_longer_have_are_removed() -> None:
     behind = {key for key in ON_LOAN if key not in OWN}
     assert len(behind) == 3
-    assert tags({}, {"by": "hand", **ON_LOAN}, {}, OWN) == Changes(tag={REQUEST_ID: "r"}, untag=tuple(sorted(behind)))
+    assert tags({}, {"by": "hand", **ON_LOAN}, {}, OWN) == Changes(tag=OWN, untag=tuple(sorted(behind)))
     assert tags({}, {"by": "hand", **OWN}, {}, {}) == Changes(untag=tuple(sorted((STACK_ID, LOGICAL_ID, REQUEST_ID))))
 
 

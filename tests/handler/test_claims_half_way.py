@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handler.ownership import LOGICAL_ID
+from handler.ownership import ADOPTED, FOUND, LOGICAL_ID
 from local.customerprofiles.models import Domain
 from tests.handler.cloudformation import STACK
 from tests.handler.describe_api import DescribeError
@@ -20,6 +20,7 @@ from tests.handler.situations import (
     NOT_GRANTED,
     QUEUE,
     RESPONSE_LOST,
+    THEIR_STACK,
     THEIRS,
     THROTTLED,
     claims,
@@ -27,6 +28,7 @@ from tests.handler.situations import (
     existing_domain,
     holder,
     overtaken,
+    right_after,
 )
 from tests.handler.stacks import succeeded
 
@@ -216,3 +218,20 @@ def test_the_reason_of_a_cancelled_create_says_what_it_could_not_undo(
     reason = resource.deliver(sent)["Reason"]
     assert "CloudFormation no longer asks for this Create" in reason
     assert "could not be undone: DeleteDomain of domain customers: not allowed" in reason
+
+
+def test_a_takeover_that_meets_another_one_being_given_back_makes_up_no_claim_as_the_maker(
+    resource: ListedResource, their_resource: ListedResource, third_resource: ListedResource, wire: Wire
+) -> None:
+    """The borrower gives the domain back after the next one has looked, and before it claims the domain."""
+    domain = existing_domain(claims((THEIR_STACK, ADOPTED), (third_resource.stack_id, FOUND)))
+
+    def given_back() -> None:
+        assert succeeded(their_resource.delete(ADOPTING))
+        assert domain.tags == claims((third_resource.stack_id, FOUND))
+
+    with right_after(wire, "GetDomain", given_back):
+        assert succeeded(resource.create(ADOPTING))
+    assert succeeded(resource.delete(ADOPTING))
+    assert live_domains() == {"customers": domain}
+    assert third_resource.stack_id in domain.tags.values()
