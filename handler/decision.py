@@ -19,11 +19,10 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                               same stack only              rollback), then converged: the rollback of resources that
                                                            swapped their domains
     Update, same name         absent                       it is made again
-    Update, new name          absent, own, unowned,        as a Create
-                              foreign
-    Update, new name          lent to another stack        nothing in a rollback, which comes back to a domain that it
-                                                           has lent, or if CloudFormation can't be asked; else as a
-                                                           Create
+    Update, new name          absent, own                  as a Create
+    Update, new name          unowned, foreign, or lent    nothing in a rollback, which comes back to a domain that the
+                              to another stack             resource had; else as a Create (nothing if it is lent and
+                                                           CloudFormation can't be asked)
     Update, back to the name  (the domain of the           undone, as after a failed Create; then the event goes on
     that it never left        replacement that failed)
 
@@ -111,49 +110,57 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
             return reclaim(facts.live, ownership.let_go(claims, event))
         case Owner.FOREIGN:
             return Leave(f"domain {name} now belongs to {refusals.holder(claims)}")
-    if adopts:
+    if adopts or facts.has_changed:
         return Leave(f"domain {name} was given back before")
     return refusals.lost_its_tags(event, name, facts.live.get("Tags", {}))
 
 
 def _claim(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:
     """Decide on the claims that a Create or an Update gives to a live domain, if it may have it at all."""
-    name, is_known = desired.name, event.is_for(desired.name)
-    whose = owner(claims, event)
+    name, whose = desired.name, owner(claims, event)
     if whose is Owner.OWN:
-        return claims if is_known else _claim_again(event, claims, facts)
+        return claims if event.is_for(name) else _claim_again(event, claims, facts)
+    if whose is Owner.LENT and facts.has_taken_over:  # others have since, so what it had before was not retained
+        return ownership.take_over(ownership.let_go(claims, event), event)
+    return (_claim_known if event.is_for(name) else _claim_another)(event, desired, claims, facts)
+
+
+def _claim_known(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:
+    """Decide on the claims to a domain that CloudFormation knows as the resource's, but that is not its own."""
     assert facts.live is not None
-    tags = facts.live.get("Tags", {})
-    if whose is Owner.UNOWNED and is_known:
+    name, whose, tags = desired.name, owner(claims, event), facts.live.get("Tags", {})
+    if whose is Owner.UNOWNED:
         # Somebody removed the holder's tags, but perhaps not those of the claims behind it.
         behind = read_claims(tags, first=1)
         is_loan = desired.adopt_existing or behind or NATIVE_STACK_ID in tags
         return ownership.take_over(behind, event) if is_loan else (claim_of(event, FOUND),)
-    if whose is Owner.LENT and facts.has_taken_over:  # others have since, so what it had before was not retained
-        return ownership.take_over(ownership.let_go(claims, event), event)
-    if whose is Owner.LENT and not event.is_create:
-        is_within_stack = ownership.is_lent_within_stack(claims, event)
-        if not is_known and facts.rollback is None:
-            return Ask.ROLLBACK
-        is_forward = not is_known and facts.rollback is Rollback.NO
-        if is_within_stack:
-            return (ownership.take_back if is_forward else ownership.take_over_again)(claims, event)
-        if not is_known and not is_forward:
-            return Leave(f"domain {name} is lent to {refusals.holder(claims)}, so nothing was changed")
-    if is_known:
-        return _moved_on(name, claims, facts)
-    if desired.adopt_existing:
-        # Without the holder's tags there may still be those of the claims behind it.
-        return ownership.take_back(claims or read_claims(tags, first=1), event)
-    return refusals.already_exists(name, claims, tags)
-
-
-def _moved_on(name: str, claims: Claims, facts: Facts) -> Ask | Leave | Refuse:
+    if whose is Owner.LENT and ownership.is_lent_within_stack(claims, event):
+        return ownership.take_over_again(claims, event)
     if facts.rollback is None:
         return Ask.ROLLBACK
     if facts.rollback is Rollback.YES:
         return Leave(f"domain {name} now belongs to {refusals.holder(claims)}, so nothing was changed")
     return refusals.has_moved_on(name, claims)
+
+
+def _claim_another(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:
+    """Decide on the claims to another domain that a Create or a rename names, and that is not its own."""
+    assert facts.live is not None
+    name, tags = desired.name, facts.live.get("Tags", {})
+    if not event.is_create:
+        if facts.rollback is None:
+            return Ask.ROLLBACK
+        is_lent = owner(claims, event) is Owner.LENT
+        if is_lent and ownership.is_lent_within_stack(claims, event):
+            is_forward = facts.rollback is Rollback.NO
+            return (ownership.take_back if is_forward else ownership.take_over_again)(claims, event)
+        # A rollback comes back to a domain that the resource had. It must not fail for what has become of that since.
+        if facts.rollback is Rollback.YES or (is_lent and facts.rollback is Rollback.UNKNOWN):
+            return Leave(f"domain {name} now {refusals.belongs(claims, tags)}, so nothing was changed")
+    if desired.adopt_existing:
+        # Without the holder's tags there may still be those of the claims behind it.
+        return ownership.take_back(claims or read_claims(tags, first=1), event)
+    return refusals.already_exists(name, claims, tags)
 
 
 def _claim_again(event: Event, claims: Claims, facts: Facts) -> Claims | Ask:

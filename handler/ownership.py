@@ -58,7 +58,8 @@ LOGICAL_ID = "cloudformation:logical-id"
 REQUEST_ID = "cloudformation:request-id"
 OWNERSHIP_KEYS = frozenset({STACK_ID, LOGICAL_ID, REQUEST_ID})
 
-# System tags of AWS::CustomerProfiles::Domain. They stay after a deletion that retains the domain.
+# The native type and its system tags. They stay after a deletion that retains the domain.
+NATIVE_TYPE = "AWS::CustomerProfiles::Domain"
 NATIVE_STACK_ID = "aws:cloudformation:stack-id"
 NATIVE_LOGICAL_ID = "aws:cloudformation:logical-id"
 

@@ -92,6 +92,7 @@ class Facts:
     rollback: Rollback | None = None
     is_native_gone: bool | None = None
     has_taken_over: bool = False  # this event took the domain over
+    has_changed: bool = False  # this event has made, claimed, given back or changed the domain, or may have
 
 
 class RefusedError(Exception):

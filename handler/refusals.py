@@ -14,6 +14,7 @@ from handler.ownership import (
     LOGICAL_ID,
     NATIVE_LOGICAL_ID,
     NATIVE_STACK_ID,
+    NATIVE_TYPE,
     NO_ID,
     REQUEST_ID,
     STACK_ID,
@@ -23,16 +24,19 @@ from handler.ownership import (
 from handler.plans import Refuse, Use
 
 
+def belongs(claims: Claims, tags: Mapping[str, str]) -> str:
+    """Whom a domain belongs to, in words."""
+    if claims:
+        return f"belongs to {holder(claims)}"
+    if NATIVE_STACK_ID in tags:
+        return f"belongs to {_native(tags)}, unless that stack has retained it"
+    return "belongs to no stack"
+
+
 def already_exists(name: str, claims: Claims, tags: Mapping[str, str]) -> Refuse:
     """A Create, or an Update to a new name, meets a domain that is not its own."""
-    if claims:
-        belongs = f"belongs to {holder(claims)}"
-    elif NATIVE_STACK_ID in tags:
-        belongs = f"belongs to {_native(tags)}, unless that stack has retained it"
-    else:
-        belongs = "belongs to no stack"
     return Refuse(
-        f"Domain {name} already exists and {belongs}. It was left alone. "
+        f"Domain {name} already exists and {belongs(claims, tags)}. It was left alone. "
         "Choose another DomainName, or set AdoptExisting: true to take it over."
     )
 
@@ -100,7 +104,7 @@ def lost_its_tags(event: Event, name: str, tags: Mapping[str, str]) -> Refuse:
 
 def _native(tags: Mapping[str, str]) -> str:
     logical_id = tags.get(NATIVE_LOGICAL_ID, "a resource")
-    return f"{logical_id} of stack {tags[NATIVE_STACK_ID]} (AWS::CustomerProfiles::Domain)"
+    return f"{logical_id} of stack {tags[NATIVE_STACK_ID]} ({NATIVE_TYPE})"
 
 
 def holder(claims: Claims) -> str:

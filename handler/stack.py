@@ -21,12 +21,17 @@ from botocore.parsers import ResponseParserError
 from handler import timeliness
 from handler.deadline import DeadlineReached
 from handler.event import Event
-from handler.ownership import NATIVE_LOGICAL_ID, NATIVE_STACK_ID
+from handler.ownership import NATIVE_LOGICAL_ID, NATIVE_STACK_ID, NATIVE_TYPE
 from handler.telemetry import logger
 from handler.timeliness import NOT_LISTED, Listed, Rollback, Unwanted
 
 # An answer that does not come must not take the time that the event itself needs.
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=5)
+
+# In the reason of a stack that CloudFormation deletes because its creation failed (OnFailure DELETE): "The following
+# resource(s) failed to create: [...]. Delete requested by user." or "Stack creation time exceeded the specified timeout.
+# Delete requested by user." The reason of a DeleteStack is "User Initiated".
+_CREATION_FAILED = (" failed to create", " exceeded the specified timeout", "Delete requested by user")
 
 # A response that is not CloudFormation's, such as a proxy's page, tells as little as an error.
 _CANT_TELL = (ClientError, BotoCoreError, ResponseParserError, KeyError, IndexError)
@@ -48,10 +53,16 @@ def listed(event: Event) -> Listed | None:
     return _describe_resource(event.stack_id, event.logical_id)
 
 
-def is_native_gone(tags: Mapping[str, str]) -> bool:
-    """Whether the resource of the native type that these system tags name has left its stack, as far as is known."""
+def is_native_gone(name: str, tags: Mapping[str, str]) -> bool:
+    """Whether the resource of the native type that these system tags of a domain name has that domain no more.
+
+    It may have left its stack, have another domain by now, or its logical id may be another resource's.
+    """
     native = _describe_resource(tags[NATIVE_STACK_ID], tags.get(NATIVE_LOGICAL_ID, ""))
-    return native is not None and (native == NOT_LISTED or native.status in ("DELETE_COMPLETE", "DELETE_SKIPPED"))
+    if native is None:
+        return False
+    is_native = native.resource_type == NATIVE_TYPE and native.physical_id in ("", name)
+    return not is_native or native.status in ("DELETE_COMPLETE", "DELETE_SKIPPED")
 
 
 def _describe_resource(stack_id: str, logical_id: str) -> Listed | None:
@@ -62,7 +73,8 @@ def _describe_resource(stack_id: str, logical_id: str) -> Listed | None:
             asked = client().describe_stack_resource(StackName=stack_id, LogicalResourceId=logical_id)
         resource = asked["StackResourceDetail"]
         since = resource["LastUpdatedTimestamp"].timestamp()
-        return Listed(resource["ResourceStatus"], resource.get("PhysicalResourceId", ""), since)
+        physical_id = resource.get("PhysicalResourceId", "")
+        return Listed(resource["ResourceStatus"], physical_id, since, resource["ResourceType"])
     except _CANT_TELL as error:
         # "Resource Domain does not exist for stack ...", not "Stack with id ... does not exist".
         if isinstance(error, ClientError) and error.response["Error"]["Message"].startswith("Resource "):
@@ -100,8 +112,8 @@ def rollback(event: Event) -> Rollback:
     """Whether the event's stack is rolling back, or a stack that it is nested in.
 
     A nested stack that is deleted in its parent's rollback is itself DELETE_IN_PROGRESS, and so is a stack that is
-    created with OnFailure DELETE, whose reason then is "The following resource(s) failed to create: ...". A parent
-    whose rollback is over has nothing to do with what happens to a nested stack later.
+    created with OnFailure DELETE, whose reason then says why its creation failed. A parent whose rollback is over has
+    nothing to do with what happens to a nested stack later.
     """
     if not _may_ask():
         return Rollback.UNKNOWN
@@ -111,7 +123,8 @@ def rollback(event: Event) -> Rollback:
             stack = _describe_stack(stack_id)
             if stack_id != event.stack_id and not stack["StackStatus"].endswith("_IN_PROGRESS"):
                 return Rollback.NO
-            if "ROLLBACK" in stack["StackStatus"] or " failed to create" in stack.get("StackStatusReason", ""):
+            reason = stack.get("StackStatusReason", "")
+            if "ROLLBACK" in stack["StackStatus"] or any(words in reason for words in _CREATION_FAILED):
                 return Rollback.YES
             stack_id = stack.get("ParentId", "")
     except _CANT_TELL as error:

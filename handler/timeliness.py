@@ -65,6 +65,7 @@ class Listed:
     status: str
     physical_id: str = ""
     since: float = 0.0
+    resource_type: str = ""
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,7 @@ class Work:
 
     def _plan(self, decide: Decide, live: Live | None) -> Plan:
         """Decide, and answer the questions that come up meanwhile."""
-        facts = Facts(live, has_taken_over=self.has_taken_over)
+        facts = Facts(live, has_taken_over=self.has_taken_over, has_changed=self.done.has_changed)
         while isinstance(plan := decide(facts), Ask):
             self._has_asked = True
             try:
@@ -187,7 +187,8 @@ class Work:
                     case Ask.ROLLBACK:
                         facts = replace(facts, rollback=stack.rollback(self.event))
                     case Ask.NATIVE:
-                        facts = replace(facts, is_native_gone=stack.is_native_gone((facts.live or {}).get("Tags", {})))
+                        tags = (facts.live or {}).get("Tags", {})
+                        facts = replace(facts, is_native_gone=stack.is_native_gone(self.name, tags))
             except DomainNotFoundError as error:  # deleted since it was looked at; GetDomain has the last word
                 found = self.look()
                 facts = replace(facts, live=found, contents=Use(str(error), is_known=False) if found else None)

@@ -95,7 +95,7 @@ class DescribeApi:
             StackName=stack.arn.split("/")[1],
             LogicalResourceId=logical_id,
             **known,
-            ResourceType="Custom::CustomerProfilesDomain",
+            ResourceType=reported_resource.resource_type,
             LastUpdatedTimestamp=_iso(reported_resource.since),
             ResourceStatus=reported_resource.status,
         )

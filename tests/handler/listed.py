@@ -40,9 +40,10 @@ class ListedStacks:
         *,
         stack_id: str = STACK,
         logical_id: str = "Domain",
+        resource_type: str = "Custom::CustomerProfilesDomain",
     ) -> None:
         """List a resource, with this status since that time."""
-        self._stack(stack_id).reported[logical_id] = ReportedResource(status, physical_id, since)
+        self._stack(stack_id).reported[logical_id] = ReportedResource(status, physical_id, since, resource_type)
 
     def lists_no_longer(self, *, stack_id: str = STACK, logical_id: str = "Domain") -> None:
         """List a resource no longer, as after an update that removed it from its stack."""

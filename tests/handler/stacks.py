@@ -55,6 +55,7 @@ class ReportedResource:
     status: str
     physical_id: str
     since: float
+    resource_type: str = "Custom::CustomerProfilesDomain"
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,8 @@ def test_an_empty_structure_does_not_send_the_matching_rules_again(
     [
         ("", "UPDATE_ROLLBACK_IN_PROGRESS", True),
         ("The following resource(s) failed to create: [Queue]. Delete requested by user.", "CREATE_COMPLETE", True),
+        ("Stack creation time exceeded the specified timeout. Delete requested by user.", "CREATE_COMPLETE", True),
+        ("User Initiated", "CREATE_COMPLETE", False),
         ("", "UPDATE_ROLLBACK_COMPLETE", False),
         ("", "ROLLBACK_COMPLETE", False),
         ("", "DELETE_IN_PROGRESS", False),
@@ -122,6 +124,8 @@ def test_an_empty_structure_does_not_send_the_matching_rules_again(
     ids=[
         "a rollback of the stack that it is nested in deletes it",
         "its own creation failed",
+        "its own creation took too long",
+        "a person deletes it",
         "it is deleted by itself, after a rollback of an update",
         "it is deleted by itself, after a rollback of a creation",
         "it is deleted with the stack that it is nested in",

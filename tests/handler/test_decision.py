@@ -272,10 +272,23 @@ ROWS = [
     Row("a rename that comes back claims its empty domain", RENAME, live(MADE), Change, (MADE_NOW,), contents=Use()),
     Row("a rename that comes back marks its domain as found", RENAME, live(MADE, profiles=7), Change, (FOUND_AGAIN,)),
     Row("a rename whose answer was lost finds what it made", RENAME, live(MADE_NOW, profiles=7), Change, (MADE_NOW,)),
-    Row("a rename refuses an unowned domain", RENAME, live(), Refuse, why=EXISTS + "belongs to no stack"),
-    Row("a rename refuses another stack's", RENAME, live(THEIRS), Refuse, why=EXISTS + "belongs to Domain"),
-    Row("an adopting rename takes an unowned domain over", RENAME_ADOPTING, live(), Change, (TAKEN_OVER,)),
-    Row("an adopting rename takes another's over", RENAME_ADOPTING, live(THEIRS), Change, (TAKEN_OVER, THEIRS)),
+    *(
+        row
+        for says, there, why, claims in (
+            ("an unowned domain", live(), "belongs to no stack", (TAKEN_OVER,)),
+            ("another stack's", live(THEIRS), "belongs to Domain", (TAKEN_OVER, THEIRS)),
+        )
+        for can, rollback in (("", Rollback.NO), (", CloudFormation cannot be asked", Rollback.UNKNOWN))
+        for row in (
+            Row(f"a rename to {says}: is it a rollback?", RENAME, there, Ask.ROLLBACK),
+            Row(f"a rename refuses {says}{can}", RENAME, there, Refuse, why=EXISTS + why, rollback=rollback),
+            Row(
+                f"an adopting rename takes over {says}{can}", RENAME_ADOPTING, there, Change, claims, rollback=rollback
+            ),
+            Row(f"a rollback comes back to {says}", RENAME, there, Leave, why=why, rollback=Rollback.YES),
+            Row(f"an adopting rollback comes back to {says}", RENAME_ADOPTING, there, Leave, rollback=Rollback.YES),
+        )
+    ),
     Row("a rename to what is lent to a sibling: is it a rollback?", RENAME, LENT_TO_SIBLING, Ask.ROLLBACK),
     *(
         Row(
@@ -300,7 +313,7 @@ ROWS = [
         RENAME_ADOPTING,
         LENT_OUT,
         Leave,
-        why="is lent to",
+        why="now belongs to Domain",
         rollback=Rollback.YES,
     ),
     Row("a rename to it, where CloudFormation cannot be asked", RENAME, LENT_OUT, Leave, rollback=Rollback.UNKNOWN),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from handler.ownership import ADOPTED, FOUND, NATIVE_LOGICAL_ID, NATIVE_STACK_ID
+from handler.ownership import ADOPTED, FOUND, NATIVE_LOGICAL_ID, NATIVE_STACK_ID, NATIVE_TYPE
 from tests.handler.cloudformation import STACK
 from tests.handler.describe_api import DescribeError
 from tests.handler.faults import Clock, Fault, Wire, live_domains
@@ -17,6 +19,7 @@ from tests.handler.situations import (
     DENIED,
     LEAST,
     OTHER,
+    RESPONSE_LOST,
     THEIR_STACK,
     THEIRS,
     claims,
@@ -24,6 +27,7 @@ from tests.handler.situations import (
     existing_domain,
     holder,
     overtaken,
+    right_after,
 )
 from tests.handler.stacks import succeeded
 
@@ -106,17 +110,31 @@ def test_a_clean_up_does_not_delete_the_domain_that_cloudformation_lists_as_curr
 
 
 @pytest.mark.parametrize(
-    ("status", "stays"),
-    [("CREATE_COMPLETE", True), ("DELETE_SKIPPED", False), ("not listed", False), ("cannot be asked", True)],
+    ("status", "physical_id", "resource_type", "stays"),
+    [
+        ("CREATE_COMPLETE", "customers", NATIVE_TYPE, True),
+        ("CREATE_IN_PROGRESS", "", NATIVE_TYPE, True),
+        ("UPDATE_COMPLETE", "another-domain", NATIVE_TYPE, False),
+        ("CREATE_COMPLETE", "customers", "Custom::CustomerProfilesDomain", False),
+        ("DELETE_SKIPPED", "customers", NATIVE_TYPE, False),
+        ("not listed", "", "", False),
+        ("cannot be asked", "", "", True),
+    ],
 )
 def test_a_domain_of_the_native_type_is_deleted_only_if_its_native_resource_has_gone(
-    status: str, stays: bool, resource: ListedResource, listed_stacks: ListedStacks
+    status: str,
+    physical_id: str,
+    resource_type: str,
+    stays: bool,
+    resource: ListedResource,
+    listed_stacks: ListedStacks,
 ) -> None:
+    """The native resource may have another domain by now, or its logical id may be that of another resource."""
     existing_domain({NATIVE_STACK_ID: THEIR_STACK, NATIVE_LOGICAL_ID: "Native"}).profile_count = 1000
     assert succeeded(resource.create(UNPROTECTED))
     listed_stacks.stack_is("UPDATE_COMPLETE", THEIR_STACK)
     if status not in ("not listed", "cannot be asked"):
-        listed_stacks.lists(status, "customers", stack_id=THEIR_STACK, logical_id="Native")
+        listed_stacks.lists(status, physical_id, stack_id=THEIR_STACK, logical_id="Native", resource_type=resource_type)
     if status == "cannot be asked":
         listed_stacks.error_for = lambda operation: (
             DescribeError.ACCESS_DENIED if operation == "DescribeStackResource" else None
@@ -176,3 +194,26 @@ def test_the_rollback_of_a_rename_may_be_slow_whichever_name_cloudformation_list
     with overtaken(wire, clock, "UpdateDomain", lambda: None, after=10):
         assert succeeded(resource.deliver(resource.event("Update", LEAST, OTHER, physical_id="other")))
     assert days() == 30
+
+
+@pytest.mark.parametrize("properties", [LEAST, ADOPTING], ids=["without AdoptExisting", "with AdoptExisting"])
+@pytest.mark.parametrize("tags", [{}, THEIRS], ids=["lost its tags", "was made again by another stack"])
+def test_the_rollback_of_a_rename_does_not_fail_for_what_has_become_of_the_old_domain(
+    tags: dict[str, str], properties: dict[str, Any], resource: ListedResource, wire: Wire
+) -> None:
+    domain = existing_domain(tags, days=7)
+    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    answer = resource.update(properties, OTHER, physical_id="other")
+    assert succeeded(answer)
+    assert answer["PhysicalResourceId"] == "customers"
+    assert (domain.tags, days(), wire.changes) == (tags, 7, [])
+
+
+def test_giving_back_to_nobody_succeeds_though_the_response_is_lost(resource: ListedResource, wire: Wire) -> None:
+    """The template no longer says AdoptExisting, so the domain without tags looks like one that was robbed of them."""
+    domain = existing_domain({})
+    assert succeeded(resource.create(ADOPTING))
+    with right_after(wire, "UntagResource", lambda: None, fault=RESPONSE_LOST):
+        assert succeeded(resource.delete_with_its_stack(LEAST))
+    assert live_domains() == {"customers": domain}
+    assert domain.tags == {}

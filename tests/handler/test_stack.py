@@ -172,9 +172,12 @@ def described(status: str, **members: Any) -> dict[str, Any]:
     [
         (
             detail(ResourceStatus="UPDATE_IN_PROGRESS", PhysicalResourceId="customers"),
-            Listed("UPDATE_IN_PROGRESS", "customers", BEGUN.timestamp()),
+            Listed("UPDATE_IN_PROGRESS", "customers", BEGUN.timestamp(), "Custom::CustomerProfilesDomain"),
         ),
-        (detail(ResourceStatus="CREATE_IN_PROGRESS"), Listed("CREATE_IN_PROGRESS", "", BEGUN.timestamp())),
+        (
+            detail(ResourceStatus="CREATE_IN_PROGRESS"),
+            Listed("CREATE_IN_PROGRESS", "", BEGUN.timestamp(), "Custom::CustomerProfilesDomain"),
+        ),
     ],
     ids=["a resource with a physical id", "a resource without one yet"],
 )
@@ -229,6 +232,15 @@ def test_where_cloudformation_cannot_be_asked_nothing_is_known(
             ],
             Rollback.YES,
         ),
+        (
+            [
+                described(
+                    "DELETE_IN_PROGRESS",
+                    StackStatusReason="Stack creation time exceeded the specified timeout. Delete requested by user.",
+                )
+            ],
+            Rollback.YES,
+        ),
         ([described("DELETE_IN_PROGRESS", ParentId=PARENT), described("ROLLBACK_IN_PROGRESS")], Rollback.YES),
         ([described("DELETE_IN_PROGRESS", ParentId=PARENT), described("DELETE_IN_PROGRESS")], Rollback.NO),
     ],
@@ -242,6 +254,7 @@ def test_where_cloudformation_cannot_be_asked_nothing_is_known(
         "rolled back after a failed update",
         "cleaned up after a rollback",
         "deleted because its creation failed (OnFailure DELETE)",
+        "deleted because its creation took too long (OnFailure DELETE)",
         "nested in a stack that is rolled back",
         "nested in a stack that is deleted",
     ],
