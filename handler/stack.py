@@ -29,8 +29,8 @@ from handler.timeliness import NOT_LISTED, Listed, Rollback, Unwanted
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=5)
 
 # In the reason of a stack that CloudFormation deletes because its creation failed (OnFailure DELETE): "The following
-# resource(s) failed to create: [...]. Delete requested by user." or "Stack creation time exceeded the specified timeout.
-# Delete requested by user." The reason of a DeleteStack is "User Initiated".
+# resource(s) failed to create: [...]. Delete requested by user." or "Stack creation time exceeded the specified
+# timeout. Delete requested by user." The reason of a DeleteStack is "User Initiated".
 _CREATION_FAILED = (" failed to create", " exceeded the specified timeout", "Delete requested by user")
 
 # A response that is not CloudFormation's, such as a proxy's page, tells as little as an error.
