@@ -141,7 +141,7 @@ def _undo_replacement(event: Event, domains: Domains, old: Desired, name: str) -
     except ApiError as error:
         if error.kind is not Kind.DENIED:
             return error
-        logger.warning("nothing undone: where the API denies a look at a domain, none was made", error=str(error))
+        logger.warning("nothing undone: the API denies a look at the replacement, which most likely was never made", error=str(error))
         return None
     try:
         if live is None or (old.adopt_existing and not work.has_claim_to(live)):

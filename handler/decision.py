@@ -140,7 +140,7 @@ def _claim_known(event: Event, desired: Desired, claims: Claims, facts: Facts) -
         return Ask.ROLLBACK
     if facts.rollback is Rollback.YES:
         return Leave(f"domain {name} now belongs to {refusals.holder(claims)}, so nothing was changed")
-    return refusals.has_moved_on(name, claims)
+    return refusals.has_moved_on(event, name, claims, may_be_rolled_back=facts.rollback is Rollback.UNKNOWN)
 
 
 def _claim_another(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:

@@ -41,11 +41,16 @@ def already_exists(name: str, claims: Claims, tags: Mapping[str, str]) -> Refuse
     )
 
 
-def has_moved_on(name: str, claims: Claims) -> Refuse:
+def has_moved_on(event: Event, name: str, claims: Claims, *, may_be_rolled_back: bool) -> Refuse:
     """An Update meets a domain that another resource has taken over."""
+    in_a_rollback = (
+        f" In a rollback, go on with continue-update-rollback --resources-to-skip {event.logical_id}: CloudFormation "
+        "could not be asked about that (cloudformation:DescribeStacks)."
+    )
     return Refuse(
         f"Domain {name} now belongs to {holder(claims)}. It was left alone. Give this resource another "
         "DomainName, or remove it from this stack: its Delete will leave the domain alone."
+        f"{in_a_rollback if may_be_rolled_back else ''}"
     )
 
 

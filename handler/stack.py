@@ -100,9 +100,9 @@ def unwanted(event: Event, is_late: Callable[[Event, float], bool], *, is_done: 
     return judged(event, now_listed)
 
 
-def judged(event: Event, listed: Listed | None) -> Unwanted | None:
+def judged(event: Event, listed: Listed | None, *, has_begun: bool = False) -> Unwanted | None:
     """Judge whether CloudFormation still wants the event from what it lists; None if it does, or could not be asked."""
-    unwanted = timeliness.unwanted(event, listed)
+    unwanted = timeliness.unwanted(event, listed, has_begun=has_begun)
     if unwanted:
         logger.warning("the event is late", why=unwanted.why)
     return unwanted

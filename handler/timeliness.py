@@ -32,6 +32,9 @@ Create may run, would delay every rollback by minutes.)
     Delete   DELETE_IN_PROGRESS                                            yes
     Delete   no DELETE_... status, and another physical id: the clean-up
              after a replacement                                           yes
+    Delete   that the stack has no such resource, after the event has
+             begun in time: it is not documented whether a resource that
+             is being removed is listed                                    yes
     any      a status that began after the event was sent: it belongs to
              a later event, such as the Update that rolls this one back    no
     any      anything else, also that the stack has no such resource       no
@@ -100,8 +103,11 @@ def is_late_to_change(event: Event, now: float) -> bool:
     return event.sent_at is not None and event.age(now) >= min(CANCELLABLE, event.service_timeout)
 
 
-def is_wanted(event: Event, listed: Listed) -> bool:
-    """Tell from what CloudFormation lists whether it still wants the event carried out."""
+def is_wanted(event: Event, listed: Listed, *, has_begun: bool = False) -> bool:
+    """Tell from what CloudFormation lists whether it still wants the event carried out.
+
+    `has_begun`: it was wanted, or too young to be asked about, when it started.
+    """
     if _began_after(event, listed):
         return False
     match event.request_type:
@@ -112,7 +118,7 @@ def is_wanted(event: Event, listed: Listed) -> bool:
             return listed.status == "UPDATE_IN_PROGRESS" and is_listed
         case _:
             is_clean_up = not listed.status.startswith("DELETE_") and listed.physical_id not in ("", event.physical_id)
-            return listed.status == "DELETE_IN_PROGRESS" or is_clean_up
+            return listed.status == "DELETE_IN_PROGRESS" or is_clean_up or (has_begun and listed == NOT_LISTED)
 
 
 def has_never_succeeded(event: Event, listed: Listed, name: str) -> bool:
@@ -139,9 +145,11 @@ def has_succeeded(listed: Listed, name: str) -> bool:
     return listed.physical_id == name and not is_deleted
 
 
-def unwanted(event: Event, listed: Listed | None) -> Unwanted | None:
+def unwanted(event: Event, listed: Listed | None, *, has_begun: bool = False) -> Unwanted | None:
     """Why CloudFormation no longer wants the event; None if it does, or if it could not be asked."""
-    return None if listed is None or is_wanted(event, listed) else Unwanted(listed, why_unwanted(event, listed))
+    if listed is None or is_wanted(event, listed, has_begun=has_begun):
+        return None
+    return Unwanted(listed, why_unwanted(event, listed))
 
 
 def is_later_at_work(event: Event, listed: Listed) -> bool:

@@ -12,7 +12,7 @@ from handler.actions import Actions
 from handler.changes import Live
 from handler.deadline import DeadlineReached
 from handler.domains import ApiError, DomainNotFoundError, Domains
-from handler.event import Event
+from handler.event import CANCELLABLE, Event
 from handler.ownership import Owner, has_claim, owner, read_claims
 from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse, RefusedError, UnwantedError, Use
 from handler.telemetry import logger
@@ -163,12 +163,16 @@ class Work:
 
     def _refuse_if_unwanted(self, *, at_any_age: bool) -> None:
         """Raise UnwantedError if the event's time has passed: the domain may be a later event's by now."""
-        is_due = at_any_age or is_late_to_change(self.event, time.time())
-        if is_due and time.monotonic() >= self._asks_again_at:
+        is_late = is_late_to_change(self.event, time.time())
+        if (at_any_age or is_late) and time.monotonic() >= self._asks_again_at:
             listed = self.listed()
             if listed is None:
                 self._asks_again_at = time.monotonic() + _NO_QUESTIONS
-            if unwanted := stack.judged(self.event, listed):
+            unwanted = stack.judged(self.event, listed, has_begun=True)
+            if unwanted and not is_late:  # CloudFormation may have sent the event before it lists it
+                time.sleep(CANCELLABLE)
+                unwanted = stack.judged(self.event, self.listed(), has_begun=True)
+            if unwanted:
                 raise UnwantedError(unwanted)
         # If its rollback begins while it is throttled, what it changes after that has to be changed back.
         if self._was_throttled and self.is_forward is None and self.event.is_update_of(self.name):

@@ -217,3 +217,25 @@ def test_giving_back_to_nobody_succeeds_though_the_response_is_lost(resource: Li
         assert succeeded(resource.delete_with_its_stack(LEAST))
     assert live_domains() == {"customers": domain}
     assert domain.tags == {}
+
+
+def test_a_delete_that_cloudformation_has_sent_before_it_lists_it_is_carried_out(
+    resource: ListedResource, clock: Clock
+) -> None:
+    """It deletes a domain that was there before, so it asks at once whether it is wanted."""
+    existing_domain(claims((STACK, FOUND))).profile_count = 1000
+    resource.stack_is("DELETE_IN_PROGRESS")
+    resource.lists("UPDATE_COMPLETE", "customers")
+    clock.on_sleep.append(lambda: resource.lists("DELETE_IN_PROGRESS", "customers"))
+    assert succeeded(resource.deliver(resource.event("Delete", LEAST, physical_id="customers")))
+    assert live_domains() == {}
+
+
+def test_a_throttled_delete_is_carried_out_though_the_removed_resource_is_not_listed_meanwhile(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    existing_domain(MADE)
+    resource.stack_is("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+    with overtaken(wire, clock, "DeleteDomain", resource.lists_no_longer, after=10):
+        assert succeeded(resource.delete(LEAST))
+    assert live_domains() == {}

@@ -28,6 +28,10 @@ def event(kind: str, physical_id: str | None = None) -> Event:
     return read(cloudformation.event(kind, properties, old, physical_id=physical_id, response_url=URL))
 
 
+def kind(sent: object) -> str | None:
+    return sent.request_type if isinstance(sent, Event) else None
+
+
 CREATE, UPDATE, DELETE = event("Create"), event("Update", "customers"), event("Delete", "customers")
 RENAME_BACK = event("Update", "clients")  # the rollback of a rename from customers to clients
 MADE_UP = event("Delete", "stack-Domain-1ABC")
@@ -105,6 +109,11 @@ ROWS = [
 @pytest.mark.parametrize(("sent", "listed", "wanted"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_whether_cloudformation_still_wants_an_event(sent: Event, listed: Listed, wanted: bool) -> None:
     assert is_wanted(sent, listed) is wanted
+
+
+@pytest.mark.parametrize(("sent", "wanted"), [(CREATE, False), (UPDATE, False), (DELETE, True)], ids=kind)
+def test_only_a_delete_goes_on_where_its_resource_is_no_longer_listed(sent: Event, wanted: bool) -> None:
+    assert is_wanted(sent, NOT_LISTED, has_begun=True) is wanted
 
 
 @pytest.mark.parametrize(
