@@ -26,13 +26,16 @@ class Actions:
         self.has_made = False
         self.before: Live | None = None
 
-    def carry_out(self, plan: Plan, live: Live | None) -> Live:
-        """Carry out a plan that changes or leaves the domain. Returns the domain as it is then. Raises ApiError."""
+    def carry_out(self, plan: Plan, live: Live | None, between: Callable[[], None]) -> Live:
+        """Carry out a plan that changes or leaves the domain. Returns the domain as it is then. Raises ApiError.
+
+        `between` is called before each call but the first, and stops the rest by what it raises.
+        """
         match plan:
             case Make():
                 return self._make(plan)
             case Change():
-                return self._change(plan, live or {})
+                return self._change(plan, live or {}, between)
             case Destroy(name):
                 self._domains.delete(name)
                 return {}
@@ -45,23 +48,26 @@ class Actions:
         with self._noting(self._note_made):
             return self._domains.create(self._name, plan.settings, plan.tags)
 
-    def _change(self, plan: Change, live: Live) -> Live:
+    def _change(self, plan: Change, live: Live, between: Callable[[], None]) -> Live:
         changes, changed = plan.changes, dict(live)
         note = functools.partial(self._note_before, plan, live)
         if changes.postponed:
             logger.warning("left for a later event, since the service is at work on it", properties=changes.postponed)
-        if changes.untag_first:
-            with self._noting(note):
-                self._domains.untag(self._name, changes.untag_first)
+        domains, name = self._domains, self._name
+        calls: list[Callable[[], Live | None]] = [
+            functools.partial(domains.update, name, settings) for settings in changes.updates
+        ]
         if changes.tag:
-            with self._noting(note):
-                self._domains.tag(self._name, changes.tag)
-        for settings in changes.updates:
-            with self._noting(note):
-                changed |= self._domains.update(self._name, settings)
+            calls.insert(0, functools.partial(domains.tag, name, changes.tag))
+        if changes.untag_first:
+            calls.insert(0, functools.partial(domains.untag, name, changes.untag_first))
         if changes.untag:
+            calls.append(functools.partial(domains.untag, name, changes.untag))
+        for number, call in enumerate(calls):
+            if number > 0:
+                between()
             with self._noting(note):
-                self._domains.untag(self._name, changes.untag)
+                changed |= call() or {}
         return changed
 
     def _note_made(self) -> None:

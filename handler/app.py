@@ -141,7 +141,7 @@ def _undo_replacement(event: Event, domains: Domains, old: Desired, name: str) -
     except ApiError as error:
         if error.kind is not Kind.DENIED:
             return error
-        logger.warning("nothing undone: the API denies a look at the replacement, which most likely was never made", error=str(error))
+        logger.warning("nothing undone: the API denies a look at the replacement", error=str(error))
         return None
     try:
         if live is None or (old.adopt_existing and not work.has_claim_to(live)):
@@ -157,13 +157,7 @@ def _undone(unwanted: Unwanted, work: Work, desired: Desired, old: Desired) -> s
     event, shape = work.event, work.domains.shape
     if not work.done.has_changed:
         return "Nothing was changed"
-    is_answered = timeliness.has_succeeded(unwanted.listed, work.name)
-    if work.done.has_made and not is_answered:
-        return work.withdrawn()
-    # A later event goes on with the domain, but that of a rollback does not go on with one that was taken over.
-    is_continued = timeliness.is_later_at_work(event, unwanted.listed)
-    is_given_up = not is_continued or (work.has_taken_over and stack.rollback(event) is Rollback.YES)
-    if work.done.before and not is_answered and is_given_up:
+    if (work.done.has_made or work.done.before) and not work.is_continued(unwanted.listed):
         return work.withdrawn()
     is_rolled_back = work.is_forward and stack.rollback(event) is Rollback.YES
     if is_rolled_back and work.gone_back(lambda facts: undoing.go_back(event, desired, old, facts.live, shape)):

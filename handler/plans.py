@@ -99,6 +99,10 @@ class RefusedError(Exception):
     """The event is refused; str() says how the user can go on."""
 
 
+class ContinuedError(RefusedError):
+    """Undoing stops: another delivery, or a later event of the resource, goes on with the domain."""
+
+
 class UnwantedError(RefusedError):
     """CloudFormation no longer wants the change that the event was about to make."""
 

@@ -25,8 +25,9 @@ from handler.ownership import NATIVE_LOGICAL_ID, NATIVE_STACK_ID, NATIVE_TYPE
 from handler.telemetry import logger
 from handler.timeliness import NOT_LISTED, Listed, Rollback, Unwanted
 
-# An answer that does not come must not take the time that the event itself needs.
-_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=5)
+# A question that is throttled is asked again for some 15 s: its answer can decide whether the event fails. Where
+# CloudFormation is out of reach, that must not take the time that the event itself needs.
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=1, read_timeout=5)
 
 # In the reason of a stack that CloudFormation deletes because its creation failed (OnFailure DELETE): "The following
 # resource(s) failed to create: [...]. Delete requested by user." or "Stack creation time exceeded the specified

@@ -15,6 +15,7 @@ physical id, and when that status began):
                                  a later event may have made, claimed or filled that domain. At any age before a domain
                                  is deleted that was there before its resource
     while it is throttled        for a CreateDomain, now and then: a cancelled Create must not go on for minutes
+    while it undoes something    if that takes long: a later event may go on with the domain
     before the answer            for a Create or an Update that has made, claimed or changed a domain, at that age
 
 Why it suffices that a Create asks after it has made its domain, and why neither it nor its Delete waits for the other:

@@ -14,9 +14,22 @@ from handler.deadline import DeadlineReached
 from handler.domains import ApiError, DomainNotFoundError, Domains
 from handler.event import CANCELLABLE, Event
 from handler.ownership import Owner, has_claim, owner, read_claims
-from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse, RefusedError, UnwantedError, Use
+from handler.plans import (
+    Ask,
+    Change,
+    ContinuedError,
+    Destroy,
+    Facts,
+    Leave,
+    Make,
+    Plan,
+    Refuse,
+    RefusedError,
+    UnwantedError,
+    Use,
+)
 from handler.telemetry import logger
-from handler.timeliness import Listed, Rollback, is_late_to_change
+from handler.timeliness import Listed, Rollback, has_succeeded, is_late_to_change, is_later_at_work, is_wanted
 
 Decide = Callable[[Facts], Plan]
 PutBack = Callable[[Live, Facts], Plan]
@@ -48,6 +61,7 @@ class Work:
     _has_asked: bool = field(default=False, init=False)  # since it has looked
     _was_throttled: bool = field(default=False, init=False)
     _asks_again_at: float = field(default=0.0, init=False)
+    _asked_at: float = field(default=0.0, init=False)  # whether what it does is to be undone
 
     def __post_init__(self) -> None:
         self.done = Actions(self.domains, self.name)
@@ -63,7 +77,7 @@ class Work:
         there is still the same to do stands, unless it is worth a retry.
         """
         try:
-            return self._settle(decide, live, asks=True)
+            return self._settle(decide, live, self._refuse_if_unwanted)
         except UnwantedError:
             raise
         except (ApiError, RefusedError) as error:
@@ -77,11 +91,15 @@ class Work:
 
     def withdrawn(self) -> str:
         """Undo what an event has done that failed or is no longer wanted. Returns what was undone, in words."""
-        if self.done.before is not None:
-            return self._restored()
+        self._asked_at = time.monotonic()  # the caller has asked, if that was due
+        undo = functools.partial(undoing.undo, self.event, made_by=self.event.request_id)
         try:
-            self._settle(lambda facts: undoing.undo(self.event, facts, made_by=self.event.request_id), self.look())
+            if self.done.before is not None:
+                return self._restored()
+            self._settle(undo, self.look(), self._stop_if_continued)
             live = self.look()
+        except ContinuedError as stopped:
+            return f"Not all of it was undone: {stopped}"
         except (ApiError, RefusedError) as error:
             return f"What this {self.event.request_type} had made or claimed could not be undone: {error}"
         if live is not None and self.has_claim_to(live):
@@ -90,11 +108,26 @@ class Work:
 
     def gone_back(self, decide: Decide) -> bool:
         """Carry out what the rollback of the event's Update wants. Returns whether there was anything to do."""
+        self._asked_at = time.monotonic()
         live = self.look()
         if isinstance(self._plan(decide, live), Leave):
             return False
-        self._settle(decide, live)
+        try:
+            self._settle(decide, live, self._stop_if_continued)
+        except ContinuedError:
+            return False
         return True
+
+    def is_continued(self, listed: Listed) -> bool:
+        """Whether another delivery of a Create or a rename, or a later event, goes on with what it has done."""
+        if is_wanted(self.event, listed):
+            return False
+        if has_succeeded(listed, self.name):
+            return True
+        if self.done.before is None or not is_later_at_work(self.event, listed):  # a later one claims what was made
+            return False
+        # That of a rollback does not go on with a domain that was taken over.
+        return not (self.has_taken_over and stack.rollback(self.event) is Rollback.YES)
 
     def look(self) -> Live | None:
         """The live domain."""
@@ -125,19 +158,19 @@ class Work:
         """Whether the resource has a claim to the domain, as the holder or further down."""
         return has_claim(live.get("Tags", {}), self.event)
 
-    def _settle(self, decide: Decide, live: Live | None, *, asks: bool = False) -> Live:
+    def _settle(self, decide: Decide, live: Live | None, check: Callable[[Plan], None]) -> Live:
         plan = self._plan(decide, live)
         for _ in range(_MOST_ROUNDS):
             if self._changes_something(plan):
-                if asks:
-                    self._refuse_if_unwanted(at_any_age=isinstance(plan, Destroy) and plan.asks)
+                check(plan)
                 is_old = self._has_asked and time.monotonic() - self._looked_at > _OLD_LOOK
                 if is_old and not isinstance(plan, Make):
                     plan = self._plan(decide, live := self.look())
             if isinstance(plan, Refuse):
                 raise RefusedError(plan.why)
             try:
-                live = self.done.carry_out(plan, live)
+                between = functools.partial(self._check_again, check, plan)
+                live = self.done.carry_out(plan, live, between)
                 if not (isinstance(plan, Change) and plan.and_look):
                     return live
                 plan = self._plan(decide, live := self.look())
@@ -152,6 +185,11 @@ class Work:
                 plan = again
         raise ApiError(f"Domain {self.name} keeps being changed by others. Try again")
 
+    def _check_again(self, check: Callable[[Plan], None], plan: Plan) -> None:
+        """Check between the calls of a plan, if they take long."""
+        if time.monotonic() - self._looked_at > _OLD_LOOK:
+            check(plan)
+
     def _changes_something(self, plan: Plan) -> bool:
         """Whether the plan changes a domain that exists, or makes one later than at the first attempt."""
         match plan:
@@ -161,10 +199,11 @@ class Work:
                 return bool(changes)
         return isinstance(plan, Destroy)
 
-    def _refuse_if_unwanted(self, *, at_any_age: bool) -> None:
+    def _refuse_if_unwanted(self, plan: Plan) -> None:
         """Raise UnwantedError if the event's time has passed: the domain may be a later event's by now."""
         is_late = is_late_to_change(self.event, time.time())
-        if (at_any_age or is_late) and time.monotonic() >= self._asks_again_at:
+        asks_at_any_age = isinstance(plan, Destroy) and plan.asks
+        if (asks_at_any_age or is_late) and time.monotonic() >= self._asks_again_at:
             listed = self.listed()
             if listed is None:
                 self._asks_again_at = time.monotonic() + _NO_QUESTIONS
@@ -178,6 +217,20 @@ class Work:
         if self._was_throttled and self.is_forward is None and self.event.is_update_of(self.name):
             rollback = stack.rollback(self.event)
             self.is_forward = None if rollback is Rollback.UNKNOWN else rollback is Rollback.NO
+
+    def _stop_if_continued(self, plan: Plan) -> None:
+        """Raise ContinuedError if undoing takes long, and others go on with the domain meanwhile."""
+        is_due = time.monotonic() - self._asked_at >= CANCELLABLE and is_late_to_change(self.event, time.time())
+        if not is_due:
+            return
+        self._asked_at = time.monotonic()
+        if self.event.is_update_of(self.name):
+            is_over = stack.rollback(self.event) is Rollback.NO
+        else:
+            listed = self.listed()
+            is_over = listed is not None and self.is_continued(listed)
+        if is_over:
+            raise ContinuedError("a later event of the resource goes on with the domain")
 
     def _plan(self, decide: Decide, live: Live | None) -> Plan:
         """Decide, and answer the questions that come up meanwhile."""
@@ -223,9 +276,11 @@ class Work:
                 plan = self._plan(decide, live)
                 if isinstance(plan, Leave):
                     return f"Nothing was put back: {plan.why}"
-                self._settle(decide, live)
+                self._settle(decide, live, self._stop_if_continued)
                 if isinstance(plan, Destroy):
                     return "The domain was deleted, since the resource that had lent it is gone"
+            except ContinuedError:
+                raise
             except (ApiError, RefusedError) as error:  # the next part is put back all the same
                 failed.append(str(error))
         if failed:
