@@ -154,9 +154,12 @@ def _check_tags(event: Mapping[str, Any], call: Call) -> None:
     without_one = [
         _merged(claimants_before[:place] + claimants_before[place + 1 :]) for place in _places(mine, claimants_before)
     ]
-    without_any = _merged([each for each in claimants_before if each != mine])
-    # After a failed takeover an older claim that it gave up to the stack is the resource's again.
-    as_before = [mine if each == (mine[0], NO_ID) else each for each in claimants_before[1:]]
+    without_any = _others(mine, claimants_before)
+    # After a failed takeover an older claim that it ended, or gave up to its stack, is the resource's again.
+    is_as_before = claimants_before[:1] == [mine] != claimants_after[:1] and _others(mine, claimants_after) in (
+        without_any,
+        _others((mine[0], NO_ID), without_any),
+    )
     properties = event["ResourceProperties"]
     changed = {key for key in {*call.tags_before, *domain.tags} if call.tags_before.get(key) != domain.tags.get(key)}
     template_keys = {key for key in changed if not _is_for_claims(key)}
@@ -178,7 +181,7 @@ def _check_tags(event: Mapping[str, Any], call: Call) -> None:
     ):
         _check_takeover(event, call, claimants_before, properties)
     else:
-        assert claimants_after in (*without_one, without_any, as_before), (
+        assert is_as_before or claimants_after in (*without_one, without_any), (
             f"{mine} changed other claims: {claimants_before} to {claimants_after}"
         )
         if claimants_before[:1] != [mine] and before[-1].resource == mine:
@@ -202,6 +205,10 @@ def have_same_owner(before: Sequence[Claim], now: Sequence[Claim]) -> bool:
 
 def _places(mine: tuple[str, str], claimants: list[tuple[str, str]]) -> list[int]:
     return [place for place, claimant in enumerate(claimants) if claimant == mine]
+
+
+def _others(mine: tuple[str, str], claimants: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return _merged([each for each in claimants if each != mine])
 
 
 def _merged(claimants: list[tuple[str, str]]) -> list[tuple[str, str]]:
