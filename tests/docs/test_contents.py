@@ -47,7 +47,7 @@ def test_operations_has_every_alarm_of_the_template() -> None:
 
 
 def test_design_has_every_module_once_and_each_imports_only_from_those_below_it() -> None:
-    order = [row[0].strip("`").removesuffix(".py") for row in first_cells("design.md", "Rooms")]
+    order = [row[0].strip("`").removesuffix(".py") for row in first_cells("design.md", "Modules")]
     assert sorted(order) == sorted({path.stem for path in HANDLER.glob("*.py")} - BUILDS)
 
     upwards = [
