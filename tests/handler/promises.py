@@ -160,6 +160,9 @@ def _check_tags(event: Mapping[str, Any], call: Call) -> None:
         without_any,
         _others((mine[0], NO_ID), without_any),
     )
+    # A takeover ends an older loan, and gives an older claim as the maker up to the stack.
+    older = [claim for claim in before if claim.resource != mine or not claim.is_adopted]
+    given_up = [(mine[0], NO_ID) if claim.resource == mine else claim.resource for claim in older]
     properties = event["ResourceProperties"]
     changed = {key for key in {*call.tags_before, *domain.tags} if call.tags_before.get(key) != domain.tags.get(key)}
     template_keys = {key for key in changed if not _is_for_claims(key)}
@@ -177,7 +180,7 @@ def _check_tags(event: Mapping[str, Any], call: Call) -> None:
     elif claimants_after[:1] == [mine] and claimants_after in (
         [mine, *claimants_before],
         [mine, *without_any],
-        [mine, *_merged([(mine[0], NO_ID) if each == mine else each for each in claimants_before])],
+        [mine, *_merged(given_up)],
     ):
         _check_takeover(event, call, claimants_before, properties)
     else:
