@@ -18,10 +18,11 @@ API, advice.py and telemetry.py in the log.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from handler import advice, decision, stack, timeliness, undoing
+from handler.changes import Live
 from handler.dispatch import CustomResource, Invocation, Outcome
 from handler.domains import ApiError, Domains, connect
 from handler.errors import Kind
@@ -112,7 +113,9 @@ def delete(event: Event, invocation: Invocation) -> Outcome:
     work, live = Work(event, domains, known or asked.name), None
     for name in filter(None, dict.fromkeys((known, asked.name))):
         work = Work(event, domains, name)
-        live = work.look()
+        # CloudFormation made the physical id up if the Create had no answer. It can look like a domain's name.
+        is_made_up = bool(asked.name) and name != asked.name
+        live = _look_if_allowed(work.look) if is_made_up else work.look()
         if live is not None:
             break
     if event.is_unsettled and work.name and not (live and work.has_claim_to(live)):
@@ -122,6 +125,17 @@ def delete(event: Event, invocation: Invocation) -> Outcome:
         return Outcome(event.physical_id)
     work.settle(lambda facts: decision.delete(event, facts, protection=protection, adopts=adopts), live)
     return Outcome(event.physical_id)
+
+
+def _look_if_allowed(look: Callable[[], Live | None]) -> Live | None:
+    """Look at what an event that came to nothing may have made. Where the API denies that, most likely nothing was."""
+    try:
+        return look()
+    except ApiError as error:
+        if error.kind is not Kind.DENIED:
+            raise
+        logger.warning("the API denies a look at a domain, which most likely was never made", error=str(error))
+        return None
 
 
 def _was_repeated(work: Work) -> bool:
@@ -137,15 +151,9 @@ def _undo_replacement(event: Event, domains: Domains, old: Desired, name: str) -
         return None
     work = Work(event, domains, name)
     try:
-        live = work.look()
-    except ApiError as error:
-        if error.kind is not Kind.DENIED:
-            return error
-        logger.warning("nothing undone: the API denies a look at the replacement", error=str(error))
-        return None
-    try:
+        live = _look_if_allowed(work.look)
         if live is None or (old.adopt_existing and not work.has_claim_to(live)):
-            live = work.look_late()
+            live = _look_if_allowed(work.look_late)
         work.settle(lambda facts: undoing.undo(event, facts), live)
     except (ApiError, RefusedError) as error:
         return error

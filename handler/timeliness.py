@@ -154,8 +154,12 @@ def unwanted(event: Event, listed: Listed | None, *, has_begun: bool = False) ->
 
 
 def is_later_at_work(event: Event, listed: Listed) -> bool:
-    """Whether a later Create or Update of the same resource is running: it goes on with what it finds."""
-    return listed.status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS") and not is_wanted(event, listed)
+    """Whether a later Create or Update of the same resource is running: it goes on with what it finds.
+
+    While a Delete runs, the Create that it cleans up after may still be listed. A later one began after the Delete.
+    """
+    is_at_work = listed.status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS") and not is_wanted(event, listed)
+    return is_at_work and (event.request_type != "Delete" or listed.since > (event.sent_at or 0))
 
 
 def _began_after(event: Event, listed: Listed) -> bool:

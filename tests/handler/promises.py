@@ -272,12 +272,13 @@ class Observations:
             self.preexisting = [each for each in self.preexisting if each is not call.domain]
 
     def record_clean_up(self, event: Mapping[str, Any]) -> None:
-        """Record that the Delete after a failed Create has ended.
+        """Record that the Delete after a failed Create, or the Update that rolls a rename back, has ended.
 
         If another resource has taken the domain over by then, a claim of the failed one can stay: nobody can tell
-        whether it is this Create's, or that of a domain that was retained (docs/limits.md).
+        whether it is that event's, or that of a domain that was retained (docs/limits.md).
         """
-        name = event["ResourceProperties"].get("DomainName")
+        properties = event["OldResourceProperties" if event["RequestType"] == "Update" else "ResourceProperties"]
+        name = properties.get("DomainName")
         domain = live_domains().get(name)
         is_for_another = event.get("PhysicalResourceId") != name
         if domain is not None and is_for_another and resource_of(event) in resources(domain.tags)[1:]:

@@ -255,7 +255,7 @@ class Simulation:
         if not sent.has_ended and not sent.plan.is_held_back:
             self.background.append(sent)
         self._check_delete_after_harmless_create(sent, answer)
-        if sent.kind == "Delete":
+        if sent.kind != "Create":
             self.observations.record_clean_up(sent.event)
         return answer
 
@@ -435,6 +435,7 @@ class Simulation:
                 sent.has_changed_late |= not sent.is_awaited
             if self._is_race(sent, call, is_cancelled=not sent.is_awaited):
                 self.observations.exempt(filter(None, (live_domains().get(call.name), call.domain)))
+                sent.claimed += filter(None, (live_domains().get(call.name),))
                 self.races += 1
                 return
             if call.domain or call.operation == "CreateDomain":

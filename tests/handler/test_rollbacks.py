@@ -11,7 +11,7 @@ from tests.handler.cloudformation import STACK
 from tests.handler.describe_api import DescribeError
 from tests.handler.faults import Clock, Fault, Wire, live_domains
 from tests.handler.listed import ListedStacks
-from tests.handler.listed_resource import ListedResource
+from tests.handler.listed_resource import MADE_UP, ListedResource
 from tests.handler.situations import (
     ADOPTING,
     CHANGED,
@@ -238,4 +238,37 @@ def test_a_throttled_delete_is_carried_out_though_the_removed_resource_is_not_li
     resource.stack_is("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
     with overtaken(wire, clock, "DeleteDomain", resource.lists_no_longer, after=10):
         assert succeeded(resource.delete(LEAST))
+    assert live_domains() == {}
+
+
+def test_a_made_up_name_that_the_function_may_not_look_at_keeps_no_create_from_being_rolled_back(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """A permissions boundary allows some names only. CloudFormation has made up the id of a cancelled Create."""
+    assert succeeded(resource.create(LEAST))
+    is_over, until = False, clock.now + 20
+
+    def trouble(attempt: int, operation: str) -> Fault | None:
+        """Deny the first look, until the function believes it."""
+        nonlocal is_over
+        fault = None if is_over else DENIED
+        is_over = clock.now >= until
+        return fault
+
+    wire.begin(trouble)
+    resource.stack_is("ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.delete(LEAST, MADE_UP))
+    assert live_domains() == {}
+
+
+@pytest.mark.parametrize("is_answered", [True, False], ids=["answered", "not answered"])
+def test_a_failed_create_that_is_still_listed_does_not_keep_its_delete_from_cleaning_up(
+    is_answered: bool, resource: ListedResource, clock: Clock
+) -> None:
+    resource.lists("CREATE_IN_PROGRESS")
+    failed = resource.event("Create", LEAST)
+    existing_domain(claims((STACK, failed["RequestId"])))
+    clock.now += 8
+    physical_id = f"create-failed:{failed['RequestId']}" if is_answered else MADE_UP
+    assert succeeded(resource.deliver(resource.event("Delete", LEAST, physical_id=physical_id)))
     assert live_domains() == {}
