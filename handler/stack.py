@@ -9,11 +9,11 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import boto3
+from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
@@ -25,9 +25,12 @@ from handler.ownership import NATIVE_LOGICAL_ID, NATIVE_STACK_ID, NATIVE_TYPE
 from handler.telemetry import logger
 from handler.timeliness import NOT_LISTED, Listed, Rollback, Unwanted
 
-# A question that is throttled is asked again for some 15 s: its answer can decide whether the event fails. Where
-# CloudFormation is out of reach, that must not take the time that the event itself needs.
-_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=1, read_timeout=5)
+# An answer that does not come must not take the time that the event itself needs. Not the mode "standard": its budget
+# of retries outlives the event.
+_CONFIG = Config(retries={"mode": "legacy", "total_max_attempts": 2}, connect_timeout=2, read_timeout=5)
+# Seconds before a question that was throttled, or failed at CloudFormation, is asked again: its answer can decide
+# whether the event fails.
+_PAUSES = (1, 2, 4, 8)
 
 # In the reason of a stack that CloudFormation deletes because its creation failed (OnFailure DELETE): "The following
 # resource(s) failed to create: [...]. Delete requested by user." or "Stack creation time exceeded the specified
@@ -70,8 +73,7 @@ def _describe_resource(stack_id: str, logical_id: str) -> Listed | None:
     if not _may_ask():
         return None
     try:
-        with _waiting("DescribeStackResource"):
-            asked = client().describe_stack_resource(StackName=stack_id, LogicalResourceId=logical_id)
+        asked = _ask("DescribeStackResource", StackName=stack_id, LogicalResourceId=logical_id)
         resource = asked["StackResourceDetail"]
         since = resource["LastUpdatedTimestamp"].timestamp()
         physical_id = resource.get("PhysicalResourceId", "")
@@ -124,8 +126,9 @@ def rollback(event: Event) -> Rollback:
             stack = _describe_stack(stack_id)
             if stack_id != event.stack_id and not stack["StackStatus"].endswith("_IN_PROGRESS"):
                 return Rollback.NO
-            reason = stack.get("StackStatusReason", "")
-            if "ROLLBACK" in stack["StackStatus"] or any(words in reason for words in _CREATION_FAILED):
+            status, reason = stack["StackStatus"], stack.get("StackStatusReason", "")
+            is_creation_undone = status.startswith("DELETE_") and any(words in reason for words in _CREATION_FAILED)
+            if "ROLLBACK" in status or is_creation_undone:
                 return Rollback.YES
             stack_id = stack.get("ParentId", "")
     except _CANT_TELL as error:
@@ -139,17 +142,26 @@ def _may_ask() -> bool:
 
 
 def _describe_stack(stack_id: str) -> Any:
-    with _waiting("DescribeStacks"):
-        return client().describe_stacks(StackName=stack_id)["Stacks"][0]
+    return _ask("DescribeStacks", StackName=stack_id)["Stacks"][0]
 
 
-@contextmanager
-def _waiting(operation: str) -> Iterator[None]:
+def _ask(operation: str, **arguments: str) -> Any:
     try:
-        yield
+        for pause in (*_PAUSES, None):
+            try:
+                return getattr(client(), xform_name(operation))(**arguments)
+            except ClientError as error:
+                is_passing = "Throttling" in error.response["Error"]["Code"] or _status(error) >= 500
+                if pause is None or not is_passing:
+                    raise
+                time.sleep(pause)
     except DeadlineReached as reached:
         reached.waiting_for = f"CloudFormation's answer to {operation}"
         raise
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 @functools.cache

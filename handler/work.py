@@ -169,8 +169,7 @@ class Work:
             if isinstance(plan, Refuse):
                 raise RefusedError(plan.why)
             try:
-                between = functools.partial(self._check_again, check, plan)
-                live = self.done.carry_out(plan, live, between)
+                live = self.done.carry_out(plan, live, self._look_again_if_old)
                 if not (isinstance(plan, Change) and plan.and_look):
                     return live
                 plan = self._plan(decide, live := self.look())
@@ -185,10 +184,12 @@ class Work:
                 plan = again
         raise ApiError(f"Domain {self.name} keeps being changed by others. Try again")
 
-    def _check_again(self, check: Callable[[Plan], None], plan: Plan) -> None:
-        """Check between the calls of a plan, if they take long."""
-        if time.monotonic() - self._looked_at > _OLD_LOOK:
-            check(plan)
+    def _look_again_if_old(self) -> None:
+        """Between the calls of a plan: raise an error after which the domain is looked at, if the calls take long."""
+        if (age := time.monotonic() - self._looked_at) > _OLD_LOOK:
+            error = ApiError(f"Domain {self.name} was last looked at {age:.0f} s ago")
+            error.retryable = True
+            raise error
 
     def _changes_something(self, plan: Plan) -> bool:
         """Whether the plan changes a domain that exists, or makes one later than at the first attempt."""
