@@ -54,13 +54,13 @@ class Actions:
         if changes.postponed:
             logger.warning("left for a later event, since the service is at work on it", properties=changes.postponed)
         domains, name = self._domains, self._name
-        calls: list[Callable[[], Live | None]] = [
-            functools.partial(domains.update, name, settings) for settings in changes.updates
-        ]
-        if changes.tag:
-            calls.insert(0, functools.partial(domains.tag, name, changes.tag))
+        calls: list[Callable[[], Live | None]] = []
         if changes.untag_first:
-            calls.insert(0, functools.partial(domains.untag, name, changes.untag_first))
+            calls.append(functools.partial(domains.untag, name, changes.untag_first))
+        if changes.tag:
+            calls.append(functools.partial(domains.tag, name, changes.tag))
+        for settings in changes.updates:
+            calls.append(functools.partial(domains.update, name, settings))
         if changes.untag:
             calls.append(functools.partial(domains.untag, name, changes.untag))
         for number, call in enumerate(calls):

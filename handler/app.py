@@ -113,8 +113,7 @@ def delete(event: Event, invocation: Invocation) -> Outcome:
     work, live = Work(event, domains, known or asked.name), None
     for name in filter(None, dict.fromkeys((known, asked.name))):
         work = Work(event, domains, name)
-        # CloudFormation made the physical id up if the Create had no answer. It can look like a domain's name.
-        is_made_up = bool(asked.name) and name != asked.name
+        is_made_up = bool(asked.name) and event.is_made_up(name, asked.name)
         live = _look_if_allowed(work.look) if is_made_up else work.look()
         if live is not None:
             break
@@ -167,9 +166,9 @@ def _undone(unwanted: Unwanted, work: Work, desired: Desired, old: Desired) -> s
         return "Nothing was changed"
     if (work.done.has_made or work.done.before) and not work.is_continued(unwanted.listed):
         return work.withdrawn()
-    is_rolled_back = work.is_forward and stack.rollback(event) is Rollback.YES
-    if is_rolled_back and work.gone_back(lambda facts: undoing.go_back(event, desired, old, facts.live, shape)):
-        return "What it changed was changed back"
+    if work.is_forward and stack.rollback(event) is Rollback.YES:
+        go_back = functools.partial(undoing.go_back, event, desired, old, shape=shape)
+        return work.gone_back(lambda facts: go_back(facts.live), unwanted.listed)
     return "Nothing was undone"
 
 

@@ -120,7 +120,7 @@ def _claim(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Clai
     name, whose = desired.name, owner(claims, event)
     if whose is Owner.OWN:
         return claims if event.is_for(name) else _claim_again(event, claims, facts)
-    if whose is Owner.LENT and facts.has_taken_over:  # others have since, so what it had before was not retained
+    if whose is Owner.LENT and facts.has_taken_over:  # others have taken it over from this event
         return ownership.take_over(ownership.let_go(claims, event), event)
     return (_claim_known if event.is_for(name) else _claim_another)(event, desired, claims, facts)
 

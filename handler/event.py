@@ -90,6 +90,13 @@ class Event:
         """Whether CloudFormation knows the domain of that name as this resource's."""
         return self.physical_id == name
 
+    def is_made_up(self, physical_id: str, name: str) -> bool:
+        """Whether CloudFormation has made that physical id up, for a Create without an answer.
+
+        It can look like a domain's name, which `name` would be.
+        """
+        return ":" not in physical_id and f"-{self.logical_id}-" in physical_id and physical_id != name
+
     def is_rename(self, name: str) -> bool:
         """Whether the event gives the resource another domain, of that name."""
         return self.request_type == "Update" and self.physical_id != name

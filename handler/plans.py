@@ -102,6 +102,9 @@ class RefusedError(Exception):
 class ContinuedError(RefusedError):
     """Undoing stops: another delivery, or a later event of the resource, goes on with the domain."""
 
+    def __init__(self) -> None:
+        super().__init__("a later event of the resource goes on with the domain")
+
 
 class UnwantedError(RefusedError):
     """CloudFormation no longer wants the change that the event was about to make."""

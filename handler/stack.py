@@ -46,7 +46,7 @@ def tags(event: Event) -> Mapping[str, str]:
     if os.environ.get("PROPAGATE_STACK_TAGS") != "true":
         return {}
     try:
-        return {tag["Key"]: tag["Value"] for tag in _describe_stack(event.stack_id).get("Tags", [])}
+        return {tag["Key"]: tag["Value"] for tag in _describe_stack(event, event.stack_id).get("Tags", [])}
     except _CANT_TELL as error:
         logger.warning("the stack's tags could not be read, so the domain doesn't get them", error=str(error))
         return {}
@@ -54,26 +54,33 @@ def tags(event: Event) -> Mapping[str, str]:
 
 def listed(event: Event) -> Listed | None:
     """What CloudFormation lists for the event's resource; None where it can't be asked."""
-    return _describe_resource(event.stack_id, event.logical_id)
+    return _describe_resource(event, event.stack_id, event.logical_id)
 
 
-def is_native_gone(name: str, tags: Mapping[str, str]) -> bool:
+def is_native_gone(event: Event, name: str, tags: Mapping[str, str]) -> bool:
     """Whether the resource of the native type that these system tags of a domain name has that domain no more.
 
     It may have left its stack, have another domain by now, or its logical id may be another resource's.
     """
-    native = _describe_resource(tags[NATIVE_STACK_ID], tags.get(NATIVE_LOGICAL_ID, ""))
+    native = _describe_resource(event, tags[NATIVE_STACK_ID], tags.get(NATIVE_LOGICAL_ID, ""))
     if native is None:
         return False
-    is_native = native.resource_type == NATIVE_TYPE and native.physical_id in ("", name)
-    return not is_native or native.status in ("DELETE_COMPLETE", "DELETE_SKIPPED")
+    if native.resource_type != NATIVE_TYPE or native.status in ("DELETE_COMPLETE", "DELETE_SKIPPED"):
+        return True
+    if native.physical_id in ("", name):
+        return False
+    try:  # a replacement that is not complete can be rolled back
+        return not _describe_stack(event, tags[NATIVE_STACK_ID])["StackStatus"].endswith("_IN_PROGRESS")
+    except _CANT_TELL as error:
+        logger.warning("CloudFormation could not be asked about a stack", error=str(error))
+        return False
 
 
-def _describe_resource(stack_id: str, logical_id: str) -> Listed | None:
+def _describe_resource(event: Event, stack_id: str, logical_id: str) -> Listed | None:
     if not _may_ask():
         return None
     try:
-        asked = _ask("DescribeStackResource", StackName=stack_id, LogicalResourceId=logical_id)
+        asked = _ask(event, "DescribeStackResource", StackName=stack_id, LogicalResourceId=logical_id)
         resource = asked["StackResourceDetail"]
         since = resource["LastUpdatedTimestamp"].timestamp()
         physical_id = resource.get("PhysicalResourceId", "")
@@ -123,7 +130,7 @@ def rollback(event: Event) -> Rollback:
     stack_id = event.stack_id
     try:
         while stack_id:
-            stack = _describe_stack(stack_id)
+            stack = _describe_stack(event, stack_id)
             if stack_id != event.stack_id and not stack["StackStatus"].endswith("_IN_PROGRESS"):
                 return Rollback.NO
             status, reason = stack["StackStatus"], stack.get("StackStatusReason", "")
@@ -141,13 +148,14 @@ def _may_ask() -> bool:
     return os.environ.get("ASK_CLOUDFORMATION", "true") == "true"
 
 
-def _describe_stack(stack_id: str) -> Any:
-    return _ask("DescribeStacks", StackName=stack_id)["Stacks"][0]
+def _describe_stack(event: Event, stack_id: str) -> Any:
+    return _ask(event, "DescribeStacks", StackName=stack_id)["Stacks"][0]
 
 
-def _ask(operation: str, **arguments: str) -> Any:
+def _ask(event: Event, operation: str, **arguments: str) -> Any:
+    pauses = [pause for pause in _PAUSES if pause <= event.service_timeout / 20]  # the event needs the time for itself
     try:
-        for pause in (*_PAUSES, None):
+        for pause in (*pauses, None):
             try:
                 return getattr(client(), xform_name(operation))(**arguments)
             except ClientError as error:

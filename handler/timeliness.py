@@ -45,6 +45,7 @@ An event that is no longer wanted before its answer
     removes the domain that it made, unless CloudFormation lists that domain: another delivery of it was answered;
     gives back the domain that it took over, unless CloudFormation lists that domain, or a later event of the resource
     is running and the stack is not rolling back: that event continues with the domain;
+    puts back a domain that it found again in use, unless CloudFormation lists that domain, or a later event is running;
     changes the settings of a domain back to OldResourceProperties if it is an Update with the same name that was
     throttled, no rollback sent it, and the stack is rolling back: the Update that rolls it back may have looked before.
 
@@ -135,7 +136,7 @@ def has_never_succeeded(event: Event, listed: Listed, name: str) -> bool:
     listed_id = listed.physical_id
     if listed_id.endswith(f":{event.request_id}"):
         return True
-    is_made_up = not listed_id or (":" not in listed_id and f"-{event.logical_id}-" in listed_id and listed_id != name)
+    is_made_up = not listed_id or event.is_made_up(listed_id, name)
     ran_until = (event.sent_at or 0) + min(_LONGEST_RUN, event.service_timeout) + _BETWEEN_CLOCKS
     return is_made_up and listed.since <= ran_until
 

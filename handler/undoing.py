@@ -85,7 +85,7 @@ def _put_back(event: Event, desired: Desired, before: Live, facts: Facts, shape:
     claims = read_claims(live.get("Tags", {}))
     whose = owner(claims, event)
     as_before = read_claims(before.get("Tags", {}))
-    was_own = owner(as_before, event) is Owner.OWN  # found again, so its claims are right
+    was_own = owner(as_before, event) is Owner.OWN  # the event has found it again, so its claims stay
     if whose is Owner.FOREIGN and claims != as_before:
         return Leave(f"domain {desired.name} now belongs to {refusals.holder(claims)}")
     if whose is Owner.LENT and was_own:

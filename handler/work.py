@@ -29,7 +29,15 @@ from handler.plans import (
     Use,
 )
 from handler.telemetry import logger
-from handler.timeliness import Listed, Rollback, has_succeeded, is_late_to_change, is_later_at_work, is_wanted
+from handler.timeliness import (
+    Listed,
+    Rollback,
+    has_succeeded,
+    is_late_to_change,
+    is_late_to_start,
+    is_later_at_work,
+    is_wanted,
+)
 
 Decide = Callable[[Facts], Plan]
 PutBack = Callable[[Live, Facts], Plan]
@@ -61,10 +69,13 @@ class Work:
     _has_asked: bool = field(default=False, init=False)  # since it has looked
     _was_throttled: bool = field(default=False, init=False)
     _asks_again_at: float = field(default=0.0, init=False)
-    _asked_at: float = field(default=0.0, init=False)  # whether what it does is to be undone
+    _asked_at: float = field(default=0.0, init=False)  # whether to go on with undoing
+    _listed_before: Listed | None = field(default=None, init=False)
+    _began_at: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         self.done = Actions(self.domains, self.name)
+        self._began_at = time.time()
 
     def settle(self, decide: Decide, live: Live | None) -> Live:
         """Look, decide and act until nothing is left to do. Returns the live domain as it is then, {} if there is none.
@@ -106,17 +117,20 @@ class Work:
             return f"Domain {self.name} was left alone: it is in use, or was there before"
         return f"What this {self.event.request_type} had made or claimed was undone"
 
-    def gone_back(self, decide: Decide) -> bool:
-        """Carry out what the rollback of the event's Update wants. Returns whether there was anything to do."""
-        self._asked_at = time.monotonic()
+    def gone_back(self, decide: Decide, listed: Listed) -> str:
+        """Carry out what the rollback of the event's Update wants. Returns what was changed back, in words.
+
+        `listed` is what CloudFormation lists now.
+        """
+        self._asked_at, self._listed_before = time.monotonic(), listed
         live = self.look()
         if isinstance(self._plan(decide, live), Leave):
-            return False
+            return "Nothing was undone"
         try:
-            self._settle(decide, live, self._stop_if_continued)
-        except ContinuedError:
-            return False
-        return True
+            self._settle(decide, live, self._stop_if_updated_since)
+        except ContinuedError as stopped:
+            return f"Not all of it was undone: {stopped}"
+        return "What it changed was changed back"
 
     def is_continued(self, listed: Listed) -> bool:
         """Whether another delivery of a Create or a rename, or a later event, goes on with what it has done."""
@@ -124,7 +138,8 @@ class Work:
             return False
         if has_succeeded(listed, self.name):
             return True
-        if self.done.before is None or not is_later_at_work(self.event, listed):  # a later one claims what was made
+        # A later event that finds a domain that was made puts its own RequestId on it, so undoing leaves it alone.
+        if self.done.before is None or not is_later_at_work(self.event, listed):
             return False
         # That of a rollback does not go on with a domain that was taken over.
         return not (self.has_taken_over and stack.rollback(self.event) is Rollback.YES)
@@ -151,8 +166,7 @@ class Work:
     @property
     def has_taken_over(self) -> bool:
         """Whether the event has taken the domain over. (It may also have found it again, as its resource's own.)"""
-        before = self.done.before
-        return before is not None and owner(read_claims(before.get("Tags", {})), self.event) is not Owner.OWN
+        return self.done.before is not None and not self._is_own(self.done.before)
 
     def has_claim_to(self, live: Live) -> bool:
         """Whether the resource has a claim to the domain, as the holder or further down."""
@@ -168,8 +182,10 @@ class Work:
                     plan = self._plan(decide, live := self.look())
             if isinstance(plan, Refuse):
                 raise RefusedError(plan.why)
+            if isinstance(plan, Change) and plan.was_there and not self.has_taken_over and not self._is_own(live):
+                self.done.before = None  # it was found again as the resource's own, but is another's by now
             try:
-                live = self.done.carry_out(plan, live, self._look_again_if_old)
+                live = self.done.carry_out(plan, live, functools.partial(self._check_again, check, plan))
                 if not (isinstance(plan, Change) and plan.and_look):
                     return live
                 plan = self._plan(decide, live := self.look())
@@ -184,12 +200,13 @@ class Work:
                 plan = again
         raise ApiError(f"Domain {self.name} keeps being changed by others. Try again")
 
-    def _look_again_if_old(self) -> None:
-        """Between the calls of a plan: raise an error after which the domain is looked at, if the calls take long."""
-        if (age := time.monotonic() - self._looked_at) > _OLD_LOOK:
-            error = ApiError(f"Domain {self.name} was last looked at {age:.0f} s ago")
-            error.retryable = True
-            raise error
+    def _is_own(self, live: Live | None) -> bool:
+        return live is not None and owner(read_claims(live.get("Tags", {})), self.event) is Owner.OWN
+
+    def _check_again(self, check: Callable[[Plan], None], plan: Plan) -> None:
+        """Check between the calls of a plan, if they take long."""
+        if time.monotonic() - self._looked_at > _OLD_LOOK:
+            check(plan)
 
     def _changes_something(self, plan: Plan) -> bool:
         """Whether the plan changes a domain that exists, or makes one later than at the first attempt."""
@@ -208,10 +225,11 @@ class Work:
             listed = self.listed()
             if listed is None:
                 self._asks_again_at = time.monotonic() + _NO_QUESTIONS
-            unwanted = stack.judged(self.event, listed, has_begun=True)
+            has_begun = not is_late_to_start(self.event, self._began_at)
+            unwanted = stack.judged(self.event, listed, has_begun=has_begun)
             if unwanted and not is_late:  # CloudFormation may have sent the event before it lists it
                 time.sleep(CANCELLABLE)
-                unwanted = stack.judged(self.event, self.listed(), has_begun=True)
+                unwanted = stack.judged(self.event, self.listed(), has_begun=has_begun)
             if unwanted:
                 raise UnwantedError(unwanted)
         # If its rollback begins while it is throttled, what it changes after that has to be changed back.
@@ -221,17 +239,30 @@ class Work:
 
     def _stop_if_continued(self, plan: Plan) -> None:
         """Raise ContinuedError if undoing takes long, and others go on with the domain meanwhile."""
-        is_due = time.monotonic() - self._asked_at >= CANCELLABLE and is_late_to_change(self.event, time.time())
-        if not is_due:
+        listed = self._listed_while_undoing()
+        if listed is not None and self.is_continued(listed):
+            raise ContinuedError
+
+    def _stop_if_updated_since(self, plan: Plan) -> None:
+        """Raise ContinuedError if changing back takes long, and the rollback is over and followed by a later Update."""
+        listed = self._listed_while_undoing()
+        if listed is None:
             return
+        if listed != self._listed_before and stack.rollback(self.event) is Rollback.NO:
+            raise ContinuedError
+        self._listed_before = listed
+
+    def _listed_while_undoing(self) -> Listed | None:
+        """What CloudFormation lists, if it is time to ask; None if it is not, or if it can't be asked."""
+        now = time.monotonic()
+        is_due = now >= max(self._asked_at + CANCELLABLE, self._asks_again_at)
+        if not (is_due and is_late_to_change(self.event, time.time())):
+            return None
+        listed = self.listed()
         self._asked_at = time.monotonic()
-        if self.event.is_update_of(self.name):
-            is_over = stack.rollback(self.event) is Rollback.NO
-        else:
-            listed = self.listed()
-            is_over = listed is not None and self.is_continued(listed)
-        if is_over:
-            raise ContinuedError("a later event of the resource goes on with the domain")
+        if listed is None:
+            self._asks_again_at = self._asked_at + _NO_QUESTIONS
+        return listed
 
     def _plan(self, decide: Decide, live: Live | None) -> Plan:
         """Decide, and answer the questions that come up meanwhile."""
@@ -246,7 +277,7 @@ class Work:
                         facts = replace(facts, rollback=stack.rollback(self.event))
                     case Ask.NATIVE:
                         tags = (facts.live or {}).get("Tags", {})
-                        facts = replace(facts, is_native_gone=stack.is_native_gone(self.name, tags))
+                        facts = replace(facts, is_native_gone=stack.is_native_gone(self.event, self.name, tags))
             except DomainNotFoundError as error:  # deleted since it was looked at; GetDomain has the last word
                 found = self.look()
                 facts = replace(facts, live=found, contents=Use(str(error), is_known=False) if found else None)

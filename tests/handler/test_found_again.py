@@ -9,10 +9,12 @@ import pytest
 from handler.ownership import ADOPTED, FOUND
 from local.customerprofiles.models import Domain
 from tests.handler.cloudformation import STACK
-from tests.handler.faults import Clock, Wire
+from tests.handler.faults import Call, Clock, Wire
 from tests.handler.listed_resource import MADE_UP, ListedResource
 from tests.handler.situations import ADOPTING, CHANGED, LEAST, claims, days, existing_domain, holder, right_after
 from tests.handler.stacks import succeeded
+
+RULES = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRuleLevelForMatching": 1}
 
 
 @pytest.fixture
@@ -96,3 +98,26 @@ def test_a_create_that_has_found_its_domain_again_does_not_take_it_back_from_a_s
     assert "already exists and belongs to" in answer["Reason"]
     assert "Nothing was put back" in answer["Reason"]
     assert (holder(), days()) == (third_resource.stack_id, 90)
+
+
+def test_a_create_that_takes_its_domain_back_from_a_third_stack_and_fails_puts_that_stacks_settings_back(
+    retained: Domain, resource: ListedResource, third_resource: ListedResource, wire: Wire
+) -> None:
+    """It has found the domain again as its own, before the third stack took it over. Its rules are refused."""
+    after_takeover: dict[str, str] = {}
+
+    def taken_over(call: Call) -> None:
+        if call.operation == "TagResource" and not after_takeover:
+            wire.on_act = lambda call: None
+            assert succeeded(third_resource.create({**ADOPTING, **CHANGED, "Tags": {"team": "third"}}))
+            after_takeover.update(retained.tags)
+
+    wire.begin()
+    wire.on_act = taken_over
+    retained.update({"RuleBasedMatching": RULES})
+    retained.rule_based_matching_status = "IN_PROGRESS"
+    other_rules = {**RULES, "MatchingRules": [{"Rule": ["EmailAddress"]}]}
+    answer = resource.create({**ADOPTING, "RuleBasedMatching": other_rules, "Tags": {"team": "blue"}})
+    assert not succeeded(answer)
+    assert after_takeover
+    assert (days(), retained.tags) == (90, after_takeover)

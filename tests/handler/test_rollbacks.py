@@ -9,7 +9,7 @@ import pytest
 from handler.ownership import ADOPTED, FOUND, NATIVE_LOGICAL_ID, NATIVE_STACK_ID, NATIVE_TYPE
 from tests.handler.cloudformation import STACK
 from tests.handler.describe_api import DescribeError
-from tests.handler.faults import Clock, Fault, Wire, live_domains
+from tests.handler.faults import Clock, Fault, FaultPlan, Wire, live_domains
 from tests.handler.listed import ListedStacks
 from tests.handler.listed_resource import MADE_UP, ListedResource
 from tests.handler.situations import (
@@ -35,6 +35,19 @@ MADE = claims((STACK, "an-earlier-create"))
 UNPROTECTED = {**ADOPTING, "DeletionProtection": False}
 
 
+def first_look_denied(clock: Clock) -> FaultPlan:
+    """The API denies the first look, until the function believes it."""
+    is_over, until = False, clock.now + 20
+
+    def plan(attempt: int, operation: str) -> Fault | None:
+        nonlocal is_over
+        fault = None if is_over else DENIED
+        is_over = clock.now >= until
+        return fault
+
+    return plan
+
+
 @pytest.mark.parametrize(
     "tags", [claims((THEIR_STACK, ADOPTED), (STACK, "an-earlier-create")), THEIRS], ids=["lent", "foreign"]
 )
@@ -57,16 +70,7 @@ def test_a_name_that_the_function_may_not_look_at_keeps_no_stack_from_rolling_ba
     """A permissions boundary or a service control policy allows some names only. The rename to another one failed."""
     existing_domain(MADE)
     resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
-    is_over, until = False, clock.now + 20
-
-    def trouble(attempt: int, operation: str) -> Fault | None:
-        """Deny the first look, until the function believes it."""
-        nonlocal is_over
-        fault = None if is_over else DENIED
-        is_over = clock.now >= until
-        return fault
-
-    wire.begin(trouble)
+    wire.begin(first_look_denied(clock))
     assert succeeded(resource.update(CHANGED, {**LEAST, "DomainName": "not-allowed"}))
     assert days() == 90
 
@@ -246,16 +250,7 @@ def test_a_made_up_name_that_the_function_may_not_look_at_keeps_no_create_from_b
 ) -> None:
     """A permissions boundary allows some names only. CloudFormation has made up the id of a cancelled Create."""
     assert succeeded(resource.create(LEAST))
-    is_over, until = False, clock.now + 20
-
-    def trouble(attempt: int, operation: str) -> Fault | None:
-        """Deny the first look, until the function believes it."""
-        nonlocal is_over
-        fault = None if is_over else DENIED
-        is_over = clock.now >= until
-        return fault
-
-    wire.begin(trouble)
+    wire.begin(first_look_denied(clock))
     resource.stack_is("ROLLBACK_IN_PROGRESS")
     assert succeeded(resource.delete(LEAST, MADE_UP))
     assert live_domains() == {}
@@ -272,3 +267,24 @@ def test_a_failed_create_that_is_still_listed_does_not_keep_its_delete_from_clea
     physical_id = f"create-failed:{failed['RequestId']}" if is_answered else MADE_UP
     assert succeeded(resource.deliver(resource.event("Delete", LEAST, physical_id=physical_id)))
     assert live_domains() == {}
+
+
+def test_a_native_resource_that_may_be_renamed_back_still_has_its_domain(
+    resource: ListedResource, listed_stacks: ListedStacks
+) -> None:
+    existing_domain({NATIVE_STACK_ID: THEIR_STACK, NATIVE_LOGICAL_ID: "Native"}).profile_count = 1000
+    assert succeeded(resource.create(UNPROTECTED))
+    listed_stacks.lists(
+        "UPDATE_COMPLETE", "other", stack_id=THEIR_STACK, logical_id="Native", resource_type=NATIVE_TYPE
+    )
+    listed_stacks.stack_is("UPDATE_IN_PROGRESS", THEIR_STACK)
+    assert succeeded(resource.delete_with_its_stack(UNPROTECTED))
+    assert "customers" in live_domains()
+
+
+def test_a_delete_whose_domain_may_not_be_looked_at_fails_if_its_physical_id_was_not_made_up(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    existing_domain(MADE)
+    wire.begin(first_look_denied(clock))
+    assert not succeeded(resource.delete(OTHER, "customers"))

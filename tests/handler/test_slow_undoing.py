@@ -30,6 +30,7 @@ from tests.handler.situations import (
 from tests.handler.stacks import succeeded
 
 MADE = claims((STACK, "an-earlier-create"))
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
 @contextmanager
@@ -53,6 +54,7 @@ def undoing_overtaken(
         nonlocal is_over
         if attempted == "GetDomain" and undoing_since and not is_over and clock.now >= undoing_since + 20:
             is_over = True
+            clock.now += 3  # what happens takes some time
             meanwhile()
         return THROTTLED if undoing_since and not is_over and attempted == "UpdateDomain" else None
 
@@ -138,6 +140,7 @@ def test_a_failed_takeover_of_an_empty_domain_whose_lender_has_gone_leaves_it_to
             return THROTTLED
         if attempted == "GetDomain" and throttled_since and clock.now >= throttled_since + 20:
             is_over = True
+            clock.now += 3  # that takes some time
             assert succeeded(resource.create(ADOPTING))
             resource.lists("CREATE_COMPLETE", "customers")
         return DENIED if attempted == "UpdateDomain" else None
@@ -191,3 +194,127 @@ def test_a_question_that_decides_is_asked_again(
     domain.tags = claims((STACK, FOUND))
     assert succeeded(resource.delete_with_its_stack(LEAST))
     assert live_domains() == {}
+
+
+def test_an_update_keeps_changing_its_settings_back_though_its_stack_is_updated_otherwise(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """The later update of the stack leaves this resource as it was before the one that was rolled back."""
+    existing_domain(MADE)
+    was_throttled = False
+
+    def rolled_back() -> None:
+        resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+        resource.lists("UPDATE_COMPLETE", "customers")
+
+    with undoing_overtaken(wire, clock, rolled_back, lambda: resource.stack_is("UPDATE_IN_PROGRESS")):
+        throttled_while_undoing = wire.fault_plan
+
+        def trouble(attempt: int, attempted: str) -> Fault | None:
+            nonlocal was_throttled
+            if attempted == "UpdateDomain" and not was_throttled:
+                was_throttled, clock.now = True, clock.now + 3
+                return THROTTLED
+            return throttled_while_undoing(attempt, attempted)
+
+        wire.begin(trouble)
+        resource.stack_is("UPDATE_IN_PROGRESS")
+        answer = resource.update(CHANGED, LEAST)
+    assert "was changed back" in answer["Reason"]
+    assert days() == 30
+
+
+def test_an_update_that_makes_its_domain_again_removes_it_if_the_stack_is_deleted_meanwhile(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """Its CreateDomain and then its DeleteDomain are throttled."""
+    start, is_deleted = clock.now, False
+
+    def trouble(attempt: int, operation: str) -> Fault | None:
+        nonlocal is_deleted
+        if operation == "CreateDomain" and clock.now >= start + 3 and not is_deleted:
+            is_deleted = True
+            assert succeeded(resource.delete_with_its_stack(LEAST))
+            resource.stack_is("DELETE_COMPLETE")
+            resource.lists("DELETE_COMPLETE", "customers")
+            return None
+        if operation == "CreateDomain" and not is_deleted:
+            return THROTTLED
+        return THROTTLED if operation == "DeleteDomain" and clock.now < start + 30 else None
+
+    wire.begin(trouble)
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    assert not succeeded(resource.update(CHANGED, LEAST))
+    assert live_domains() == {}
+
+
+def test_undoing_seldom_asks_a_cloudformation_that_does_not_answer(
+    resource: ListedResource, listed_stacks: ListedStacks, wire: Wire, clock: Clock
+) -> None:
+    existing_domain(THEIRS, days=7)
+    calls_before = 0
+
+    def cancelled() -> None:
+        resource.lists("CREATE_FAILED")
+        listed_stacks.error_for = lambda operation: (
+            DescribeError.ACCESS_DENIED if len(listed_stacks.calls) > calls_before + 1 else None
+        )
+
+    calls_before = len(listed_stacks.calls)
+    with undoing_overtaken(wire, clock, cancelled, lambda: None):
+        assert not succeeded(resource.create(ADOPTING))
+    assert len(listed_stacks.calls) - calls_before <= 3
+    assert (holder(), days()) == (THEIR_STACK, 7)
+
+
+def test_an_update_whose_calls_take_long_sends_a_setting_that_never_shows_once(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """A key that is given by an alias differs from the one that the API reports, whatever is sent."""
+    domain = existing_domain({**MADE, "team": "red"})
+    domain.configuration["DefaultEncryptionKey"] = KEY
+
+    def slow(call: Call) -> None:
+        if call.operation == "UpdateDomain":
+            clock.now += 1.2
+            domain.configuration["DefaultEncryptionKey"] = KEY
+
+    wire.begin()
+    wire.on_act = slow
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    by_alias = {**LEAST, "DefaultEncryptionKey": "alias/customers"}
+    assert succeeded(resource.update(by_alias, {**by_alias, "Tags": {"team": "red"}}))
+    assert wire.changes == ["UpdateDomain", "UntagResource"]
+
+
+@pytest.mark.parametrize(("service_timeout", "seconds"), [("3600", 15), ("60", 3), ("10", 0)])
+def test_a_question_that_is_throttled_leaves_time_for_the_event_itself(
+    service_timeout: str, seconds: int, resource: ListedResource, listed_stacks: ListedStacks, clock: Clock
+) -> None:
+    existing_domain(claims((THEIR_STACK, ADOPTED), (STACK, FOUND)))
+    listed_stacks.error_for = lambda operation: DescribeError.THROTTLED
+    start = clock.now
+    assert not succeeded(resource.update({**CHANGED, "ServiceTimeout": service_timeout}, LEAST))
+    pauses_of_botocore = 5  # each attempt is followed by one of up to a second
+    assert seconds <= clock.now - start <= seconds + pauses_of_botocore + 1
+
+
+def test_an_old_delete_is_not_carried_out_because_cloudformation_did_not_answer_at_first(
+    resource: ListedResource, listed_stacks: ListedStacks, wire: Wire, clock: Clock
+) -> None:
+    """It runs again an hour later. Its resource was made again meanwhile, and retained."""
+    existing_domain(MADE).profile_count = 1000
+    sent = resource.event("Delete", LEAST, physical_id="customers")
+    clock.now += 3600
+    resource.stack_is("UPDATE_COMPLETE")
+    left = 10
+
+    def error_for(operation: str) -> DescribeError | None:
+        nonlocal left
+        left -= 1
+        return DescribeError.THROTTLED if left >= 0 else None
+
+    listed_stacks.error_for = error_for
+    assert not succeeded(resource.deliver(sent))
+    assert left < 0
+    assert "customers" in live_domains()
