@@ -19,11 +19,14 @@ from handler.properties import Desired
 _COUNTS = {"ProfileCount": "profiles", "ObjectCount": "objects"}  # of Stats: customer data
 
 
-def undo(event: Event, facts: Facts, made_by: str | None = None, *, even_in_use: bool = False) -> Plan:
+def undo(
+    event: Event, facts: Facts, made_by: str | None = None, *, even_in_use: bool = False, even_if_unknown: bool = False
+) -> Plan:
     """Decide on what a Create, or an Update to a new name, did that came to nothing: it failed, or is not wanted.
 
     `made_by` is the request-id that its domain has, None where that is not known; `even_in_use` deletes a domain that
-    is in use by then.
+    is in use by then, `even_if_unknown` one for which Stats counts nothing and the rest is not known: one that this
+    event itself has just made.
     """
     if facts.live is None:
         return Leave("it left no domain behind")
@@ -43,6 +46,9 @@ def undo(event: Event, facts: Facts, made_by: str | None = None, *, even_in_use:
     use = Use() if even_in_use else use_of(facts)
     if isinstance(use, Ask):
         return use
+    stats = facts.live.get("Stats", {})
+    if use and not use.is_known and even_if_unknown and all(stats.get(count) == 0 for count in _COUNTS):
+        return Destroy(name)
     if use and not use.is_known:
         return refusals.may_be_in_use(name, use)
     return Leave(f"domain {name} is in use, and left alone: it holds {use.words}") if use else Destroy(name)

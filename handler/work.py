@@ -103,7 +103,9 @@ class Work:
     def withdrawn(self) -> str:
         """Undo what an event has done that failed or is no longer wanted. Returns what was undone, in words."""
         self._asked_at = time.monotonic()  # the caller has asked, if that was due
-        undo = functools.partial(undoing.undo, self.event, made_by=self.event.request_id)
+        undo = functools.partial(
+            undoing.undo, self.event, made_by=self.event.request_id, even_if_unknown=self.done.has_made
+        )
         try:
             if self.done.before is not None:
                 return self._restored()

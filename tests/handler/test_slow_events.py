@@ -12,6 +12,7 @@ from tests.handler.situations import (
     ADOPTING,
     CHANGED,
     CORRECTED,
+    DENIED,
     LEAST,
     REQUEST_LOST,
     RESPONSE_LOST,
@@ -254,3 +255,18 @@ def test_a_cancelled_create_leaves_its_domain_to_a_stack_that_takes_it_over_whil
     ):
         assert not succeeded(resource.create(LEAST))
     assert holder() == their_resource.stack_id
+
+
+def test_a_cancelled_create_removes_its_domain_though_it_may_not_list_what_is_in_it(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """Its Delete has looked before. New permissions of a role take some seconds to spread."""
+
+    def cancelled() -> None:
+        clock.now += 5
+        resource.lists("CREATE_FAILED")
+
+    with right_after(wire, "CreateDomain", cancelled):
+        wire.begin(lambda attempt, operation: DENIED if operation.startswith("List") else None)
+        assert not succeeded(resource.create(LEAST))
+    assert live_domains() == {}
