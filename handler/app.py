@@ -139,7 +139,7 @@ def _look_if_allowed(look: Callable[[], Live | None]) -> Live | None:
 
 def _was_repeated(work: Work) -> bool:
     """Whether the Create that this Delete cleans up after was sent again, and succeeded or still runs."""
-    if (listed := work.listed()) is None:
+    if (listed := work.questions.listed()) is None:
         return False
     return timeliness.has_succeeded(listed, work.name) or timeliness.is_later_at_work(work.event, listed)
 
@@ -166,9 +166,8 @@ def _undone(unwanted: Unwanted, work: Work, desired: Desired, old: Desired) -> s
         return "Nothing was changed"
     if (work.done.has_made or work.done.before) and not work.is_continued(unwanted.listed):
         return work.withdrawn()
-    if work.is_forward and stack.rollback(event) is Rollback.YES:
-        go_back = functools.partial(undoing.go_back, event, desired, old, shape=shape)
-        return work.gone_back(lambda facts: go_back(facts.live), unwanted.listed)
+    if work.questions.is_forward and stack.rollback(event) is Rollback.YES:
+        return work.gone_back(lambda facts: undoing.go_back(event, desired, old, facts.live, shape), unwanted.listed)
     return "Nothing was undone"
 
 

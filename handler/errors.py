@@ -100,9 +100,14 @@ def from_response(error: ClientError, call: Call, seconds: float) -> ApiError:
     return ApiError(f"{call}: {words}", kind=kind, fate=fate)
 
 
+def is_throttled(code: str, status: int) -> bool:
+    """Whether it was one call too many. CloudFormation's code is the one without "Exception"."""
+    return status == 429 or code in ("ThrottlingException", "TooManyRequestsException", "Throttling")
+
+
 def kind_of(code: str, text: str, status: int, call: Call) -> Kind:
-    """The kind of an error, from its code, its text and its HTTP status. The one definition of "throttled"."""
-    if status == 429 or code in ("ThrottlingException", "TooManyRequestsException"):
+    """The kind of an error, from its code, its text and its HTTP status."""
+    if is_throttled(code, status):
         return Kind.THROTTLED
     if status >= 500:
         return Kind.FAILED

@@ -20,6 +20,7 @@ from botocore.parsers import ResponseParserError
 
 from handler import timeliness
 from handler.deadline import DeadlineReached
+from handler.errors import is_throttled
 from handler.event import Event
 from handler.ownership import NATIVE_LOGICAL_ID, NATIVE_STACK_ID, NATIVE_TYPE
 from handler.telemetry import logger
@@ -159,17 +160,13 @@ def _ask(event: Event, operation: str, **arguments: str) -> Any:
             try:
                 return getattr(client(), xform_name(operation))(**arguments)
             except ClientError as error:
-                is_passing = "Throttling" in error.response["Error"]["Code"] or _status(error) >= 500
-                if pause is None or not is_passing:
+                code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+                if pause is None or not (is_throttled(code, status) or status >= 500):
                     raise
                 time.sleep(pause)
     except DeadlineReached as reached:
         reached.waiting_for = f"CloudFormation's answer to {operation}"
         raise
-
-
-def _status(error: ClientError) -> int:
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 @functools.cache

@@ -46,8 +46,7 @@ def undo(
     use = Use() if even_in_use else use_of(facts)
     if isinstance(use, Ask):
         return use
-    stats = facts.live.get("Stats", {})
-    if use and not use.is_known and even_if_unknown and all(stats.get(count) == 0 for count in _COUNTS):
+    if use is facts.contents and not use.is_known and even_if_unknown:
         return Destroy(name)
     if use and not use.is_known:
         return refusals.may_be_in_use(name, use)

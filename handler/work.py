@@ -12,7 +12,7 @@ from handler.actions import Actions
 from handler.changes import Live
 from handler.deadline import DeadlineReached
 from handler.domains import ApiError, DomainNotFoundError, Domains
-from handler.event import CANCELLABLE, Event
+from handler.event import Event
 from handler.ownership import Owner, has_claim, owner, read_claims
 from handler.plans import (
     Ask,
@@ -28,13 +28,13 @@ from handler.plans import (
     UnwantedError,
     Use,
 )
+from handler.questions import Questions
 from handler.telemetry import logger
 from handler.timeliness import (
     Listed,
     Rollback,
     has_succeeded,
     is_late_to_change,
-    is_late_to_start,
     is_later_at_work,
     is_wanted,
 )
@@ -44,8 +44,6 @@ PutBack = Callable[[Live, Facts], Plan]
 
 # Rounds in one event: a guard against an endless loop. A round that retries a call pauses, so the deadline comes first.
 _MOST_ROUNDS = 1000
-# Seconds for which CloudFormation is not asked before a change after it could not be asked.
-_NO_QUESTIONS = 30.0
 # Seconds after which a look is too old to change the domain on: questions may have taken their time since.
 _OLD_LOOK = 1.0
 
@@ -63,19 +61,12 @@ class Work:
     name: str
     put_back: Sequence[PutBack] = ()
     done: Actions = field(init=False)
-    # Whether the event is an Update that no rollback has sent; None if that is not known.
-    is_forward: bool | None = field(default=None, init=False)
+    questions: Questions = field(init=False)
     _looked_at: float = field(default=0.0, init=False)
-    _has_asked: bool = field(default=False, init=False)  # since it has looked
-    _was_throttled: bool = field(default=False, init=False)
-    _asks_again_at: float = field(default=0.0, init=False)
-    _asked_at: float = field(default=0.0, init=False)  # whether to go on with undoing
-    _listed_before: Listed | None = field(default=None, init=False)
-    _began_at: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         self.done = Actions(self.domains, self.name)
-        self._began_at = time.time()
+        self.questions = Questions(self.event, self.name)
 
     def settle(self, decide: Decide, live: Live | None) -> Live:
         """Look, decide and act until nothing is left to do. Returns the live domain as it is then, {} if there is none.
@@ -88,7 +79,7 @@ class Work:
         there is still the same to do stands, unless it is worth a retry.
         """
         try:
-            return self._settle(decide, live, self._refuse_if_unwanted)
+            return self._settle(decide, live, self.questions.refuse_if_unwanted)
         except UnwantedError:
             raise
         except (ApiError, RefusedError) as error:
@@ -102,7 +93,7 @@ class Work:
 
     def withdrawn(self) -> str:
         """Undo what an event has done that failed or is no longer wanted. Returns what was undone, in words."""
-        self._asked_at = time.monotonic()  # the caller has asked, if that was due
+        self.questions.begin_undoing()
         undo = functools.partial(
             undoing.undo, self.event, made_by=self.event.request_id, even_if_unknown=self.done.has_made
         )
@@ -124,12 +115,12 @@ class Work:
 
         `listed` is what CloudFormation lists now.
         """
-        self._asked_at, self._listed_before = time.monotonic(), listed
+        self.questions.begin_undoing(listed)
         live = self.look()
         if isinstance(self._plan(decide, live), Leave):
             return "Nothing was undone"
         try:
-            self._settle(decide, live, self._stop_if_updated_since)
+            self._settle(decide, live, self.questions.stop_if_updated_since)
         except ContinuedError as stopped:
             return f"Not all of it was undone: {stopped}"
         return "What it changed was changed back"
@@ -160,11 +151,6 @@ class Work:
         self._looked()
         return live
 
-    def listed(self) -> Listed | None:
-        """What CloudFormation lists for the event's resource; None where it can't be asked."""
-        self._has_asked = True
-        return stack.listed(self.event)
-
     @property
     def has_taken_over(self) -> bool:
         """Whether the event has taken the domain over. (It may also have found it again, as its resource's own.)"""
@@ -179,7 +165,7 @@ class Work:
         for _ in range(_MOST_ROUNDS):
             if self._changes_something(plan):
                 check(plan)
-                is_old = self._has_asked and time.monotonic() - self._looked_at > _OLD_LOOK
+                is_old = self.questions.has_asked and time.monotonic() - self._looked_at > _OLD_LOOK
                 if is_old and not isinstance(plan, Make):
                     plan = self._plan(decide, live := self.look())
             if isinstance(plan, Refuse):
@@ -192,7 +178,7 @@ class Work:
                     return live
                 plan = self._plan(decide, live := self.look())
             except ApiError as error:
-                self._was_throttled |= error.throttled
+                self.questions.was_throttled |= error.throttled
                 if not (isinstance(plan, Make) and error.retryable):  # then only a question is due
                     live = self._look_after(error)
                 again = self._plan(decide, live)
@@ -214,63 +200,22 @@ class Work:
         """Whether the plan changes a domain that exists, or makes one later than at the first attempt."""
         match plan:
             case Make():
-                return self._was_throttled
+                return self.questions.was_throttled
             case Change(changes=changes):
                 return bool(changes)
         return isinstance(plan, Destroy)
 
-    def _refuse_if_unwanted(self, plan: Plan) -> None:
-        """Raise UnwantedError if the event's time has passed: the domain may be a later event's by now."""
-        is_late = is_late_to_change(self.event, time.time())
-        asks_at_any_age = isinstance(plan, Destroy) and plan.asks
-        if (asks_at_any_age or is_late) and time.monotonic() >= self._asks_again_at:
-            listed = self.listed()
-            if listed is None:
-                self._asks_again_at = time.monotonic() + _NO_QUESTIONS
-            has_begun = not is_late_to_start(self.event, self._began_at)
-            unwanted = stack.judged(self.event, listed, has_begun=has_begun)
-            if unwanted and not is_late:  # CloudFormation may have sent the event before it lists it
-                time.sleep(CANCELLABLE)
-                unwanted = stack.judged(self.event, self.listed(), has_begun=has_begun)
-            if unwanted:
-                raise UnwantedError(unwanted)
-        # If its rollback begins while it is throttled, what it changes after that has to be changed back.
-        if self._was_throttled and self.is_forward is None and self.event.is_update_of(self.name):
-            rollback = stack.rollback(self.event)
-            self.is_forward = None if rollback is Rollback.UNKNOWN else rollback is Rollback.NO
-
     def _stop_if_continued(self, plan: Plan) -> None:
         """Raise ContinuedError if undoing takes long, and others go on with the domain meanwhile."""
-        listed = self._listed_while_undoing()
+        listed = self.questions.listed_while_undoing()
         if listed is not None and self.is_continued(listed):
             raise ContinuedError
-
-    def _stop_if_updated_since(self, plan: Plan) -> None:
-        """Raise ContinuedError if changing back takes long, and the rollback is over and followed by a later Update."""
-        listed = self._listed_while_undoing()
-        if listed is None:
-            return
-        if listed != self._listed_before and stack.rollback(self.event) is Rollback.NO:
-            raise ContinuedError
-        self._listed_before = listed
-
-    def _listed_while_undoing(self) -> Listed | None:
-        """What CloudFormation lists, if it is time to ask; None if it is not, or if it can't be asked."""
-        now = time.monotonic()
-        is_due = now >= max(self._asked_at + CANCELLABLE, self._asks_again_at)
-        if not (is_due and is_late_to_change(self.event, time.time())):
-            return None
-        listed = self.listed()
-        self._asked_at = time.monotonic()
-        if listed is None:
-            self._asks_again_at = self._asked_at + _NO_QUESTIONS
-        return listed
 
     def _plan(self, decide: Decide, live: Live | None) -> Plan:
         """Decide, and answer the questions that come up meanwhile."""
         facts = Facts(live, has_taken_over=self.has_taken_over, has_changed=self.done.has_changed)
         while isinstance(plan := decide(facts), Ask):
-            self._has_asked = True
+            self.questions.has_asked = True
             try:
                 match plan:
                     case Ask.CONTENTS:
@@ -286,7 +231,7 @@ class Work:
         return plan
 
     def _looked(self) -> None:
-        self._looked_at, self._has_asked = time.monotonic(), False
+        self._looked_at, self.questions.has_asked = time.monotonic(), False
 
     def _look_after(self, error: ApiError) -> Live | None:
         try:

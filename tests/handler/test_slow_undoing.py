@@ -66,6 +66,20 @@ def undoing_overtaken(
     wire.on_act = lambda call: None
 
 
+def throttle_first_update(wire: Wire, clock: Clock) -> None:
+    """Throttle the first UpdateDomain, beside the faults that there are, so that the Update is old enough to ask."""
+    other_faults, was_throttled = wire.fault_plan, False
+
+    def trouble(attempt: int, attempted: str) -> Fault | None:
+        nonlocal was_throttled
+        if attempted == "UpdateDomain" and not was_throttled:
+            was_throttled, clock.now = True, clock.now + 3
+            return THROTTLED
+        return other_faults(attempt, attempted)
+
+    wire.begin(trouble)
+
+
 @pytest.mark.parametrize("tags", [THEIRS, {}, MADE], ids=["of another stack", "of nobody", "its own, retained"])
 @pytest.mark.parametrize("is_processed", [True, False], ids=["complete", "not listed as complete yet"])
 def test_a_cancelled_create_stops_undoing_when_the_next_create_has_the_domain(
@@ -94,7 +108,6 @@ def test_an_update_stops_changing_its_settings_back_when_the_next_update_has_cha
 ) -> None:
     """It is throttled, comes through during its rollback, and is throttled again when it changes the settings back."""
     existing_domain(MADE)
-    was_throttled = False
 
     def rolled_back() -> None:
         resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
@@ -106,16 +119,7 @@ def test_an_update_stops_changing_its_settings_back_when_the_next_update_has_cha
         resource.lists("UPDATE_COMPLETE", "customers")
 
     with undoing_overtaken(wire, clock, rolled_back, corrected):
-        throttled_while_undoing = wire.fault_plan
-
-        def trouble(attempt: int, attempted: str) -> Fault | None:
-            nonlocal was_throttled
-            if attempted == "UpdateDomain" and not was_throttled:
-                was_throttled, clock.now = True, clock.now + 3
-                return THROTTLED
-            return throttled_while_undoing(attempt, attempted)
-
-        wire.begin(trouble)
+        throttle_first_update(wire, clock)
         resource.stack_is("UPDATE_IN_PROGRESS")
         assert not succeeded(resource.update(CHANGED, LEAST))
     assert days() == 60
@@ -201,23 +205,13 @@ def test_an_update_keeps_changing_its_settings_back_though_its_stack_is_updated_
 ) -> None:
     """The later update of the stack leaves this resource as it was before the one that was rolled back."""
     existing_domain(MADE)
-    was_throttled = False
 
     def rolled_back() -> None:
         resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
         resource.lists("UPDATE_COMPLETE", "customers")
 
     with undoing_overtaken(wire, clock, rolled_back, lambda: resource.stack_is("UPDATE_IN_PROGRESS")):
-        throttled_while_undoing = wire.fault_plan
-
-        def trouble(attempt: int, attempted: str) -> Fault | None:
-            nonlocal was_throttled
-            if attempted == "UpdateDomain" and not was_throttled:
-                was_throttled, clock.now = True, clock.now + 3
-                return THROTTLED
-            return throttled_while_undoing(attempt, attempted)
-
-        wire.begin(trouble)
+        throttle_first_update(wire, clock)
         resource.stack_is("UPDATE_IN_PROGRESS")
         answer = resource.update(CHANGED, LEAST)
     assert "was changed back" in answer["Reason"]
