@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.client
+import ipaddress
 import json
 import os
 import platform
+import secrets
 import signal
 import socket
 import subprocess
@@ -67,11 +69,11 @@ class Runtime:
         client.mkdir()
         for origin in _origins(python, _CLIENT):
             (client / origin.name).symlink_to(origin)
-        self._port, api_port = _free_port(), _free_port()
+        self._address, runtime_api = _own_addresses(2)
         self._command = [
             str(_emulator()),
-            f"--runtime-interface-emulator-address=127.0.0.1:{self._port}",
-            f"--runtime-api-address=127.0.0.1:{api_port}",
+            f"--runtime-interface-emulator-address={':'.join(map(str, self._address))}",
+            f"--runtime-api-address={':'.join(map(str, runtime_api))}",
             # Without site-packages: those of this environment have a boto3 of their own.
             *(bootstrap or (str(python), "-S", "-m", "awslambdaric")),
             handler,
@@ -83,6 +85,7 @@ class Runtime:
             **(environment or {}),
         }
         self._log = folder / "log"
+        self._last_log = ""
         self._emulator: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Runtime:
@@ -98,7 +101,7 @@ class Runtime:
             )
         deadline = time.monotonic() + 60
         while True:
-            with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", self._port)):
+            with contextlib.suppress(ConnectionRefusedError), socket.create_connection(self._address):
                 return self
             if self._emulator.poll() is not None or time.monotonic() > deadline:
                 self.__exit__(None, None, None)
@@ -114,12 +117,12 @@ class Runtime:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
             self._emulator.wait()
-        if kind is None:
-            self._directory.cleanup()
+        self._last_log = self.log  # a failed test shows it
+        self._directory.cleanup()
 
     def invoke(self, event: Mapping[str, Any], *, patience: float = 330) -> Any:
         """Invoke the function and wait. Returns what the function returned, or the error that Lambda would report."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=patience)
+        connection = http.client.HTTPConnection(*self._address, timeout=patience)
         with contextlib.closing(connection):
             connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(event))
             body = connection.getresponse().read()
@@ -131,7 +134,7 @@ class Runtime:
     @property
     def log(self) -> str:
         """All that the function and the emulator wrote."""
-        return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+        return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else self._last_log
 
     @property
     def peak_memory(self) -> int:
@@ -191,9 +194,17 @@ def _origins(python: Path, modules: tuple[str, ...]) -> list[Path]:
     return [path.parent if path.name == "__init__.py" else path for path in paths]
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+def _own_addresses(count: int) -> list[tuple[str, int]]:
+    """Different addresses and ports that are free, and stay free until the emulator listens on them.
+
+    On 127.0.0.1 another process could take such a port in the meantime, and the emulator would end with "address
+    already in use". So each emulator listens on its own address of the loopback network. (Linux has all of 127.0.0.0/8;
+    the emulator runs on nothing else.)
+    """
+    own = str(ipaddress.IPv4Address("127.1.0.0") + secrets.randbelow(2**23))
+    with contextlib.ExitStack() as held:
+        servers = [held.enter_context(socket.create_server((own, 0))) for _ in range(count)]
+        return [(own, int(server.getsockname()[1])) for server in servers]
 
 
 def _children(process: int) -> list[int]:
