@@ -30,7 +30,7 @@ OPERATIONS = {
         *("CreateDomain", "DeleteDomain", "GetDomain", "UpdateDomain", "TagResource", "UntagResource"),
         *("ListDomainObjectTypes", "ListIntegrations", "ListProfileObjectTypes"),
     ),
-    "cloudformation": ("DescribeStackResource", "DescribeStacks"),
+    "cloudformation": ("DescribeStackEvents", "DescribeStackResource", "DescribeStacks"),
 }
 
 # Folders that nothing here imports, more than half of what the libraries weigh. No file of a library is changed, so an

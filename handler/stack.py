@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -18,10 +18,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from handler import timeliness
+from handler import history, timeliness
 from handler.deadline import DeadlineReached
 from handler.errors import is_throttled
 from handler.event import Event
+from handler.history import StackEvent
 from handler.ownership import NATIVE_LOGICAL_ID, NATIVE_STACK_ID, NATIVE_TYPE
 from handler.telemetry import logger
 from handler.timeliness import NOT_LISTED, Listed, Rollback, Unwanted
@@ -120,29 +121,38 @@ def judged(event: Event, listed: Listed | None, *, has_begun: bool = False) -> U
 
 
 def rollback(event: Event) -> Rollback:
-    """Whether the event's stack is rolling back, or a stack that it is nested in.
+    """Whether what the event asks for is part of a rollback, of its stack or of a stack that it is nested in.
 
     A nested stack that is deleted in its parent's rollback is itself DELETE_IN_PROGRESS, and so is a stack that is
     created with OnFailure DELETE, whose reason then says why its creation failed. A parent whose rollback is over has
-    nothing to do with what happens to a nested stack later.
+    nothing to do with what happens to a nested stack later. A Delete also counts as part of a rollback if no stack was
+    complete since the resource has its domain (history.py).
     """
     if not _may_ask():
         return Rollback.UNKNOWN
-    stack_id = event.stack_id
+    stacks, is_running = [], True
     try:
+        stack_id = event.stack_id
         while stack_id:
             stack = _describe_stack(event, stack_id)
-            if stack_id != event.stack_id and not stack["StackStatus"].endswith("_IN_PROGRESS"):
-                return Rollback.NO
             status, reason = stack["StackStatus"], stack.get("StackStatusReason", "")
+            is_running = is_running and (stack_id == event.stack_id or status.endswith("_IN_PROGRESS"))
             is_creation_undone = status.startswith("DELETE_") and any(words in reason for words in _CREATION_FAILED)
-            if "ROLLBACK" in status or is_creation_undone:
+            if is_running and ("ROLLBACK" in status or is_creation_undone):
                 return Rollback.YES
+            stacks.append((stack_id, status))
             stack_id = stack.get("ParentId", "")
+        if event.request_type != "Delete":
+            return Rollback.NO
+        complete_at = min(
+            history.last_complete(stack_id, status, _events(event, stack_id)) for stack_id, status in stacks
+        )
+        events = _events(event, event.stack_id)
+        is_undone = history.has_come_since(complete_at, event.logical_id, event.physical_id, events)
     except _CANT_TELL as error:
         logger.warning("CloudFormation could not be asked whether the stack is rolling back", error=str(error))
         return Rollback.UNKNOWN
-    return Rollback.NO
+    return Rollback.YES if is_undone else Rollback.NO
 
 
 def _may_ask() -> bool:
@@ -151,6 +161,22 @@ def _may_ask() -> bool:
 
 def _describe_stack(event: Event, stack_id: str) -> Any:
     return _ask(event, "DescribeStacks", StackName=stack_id)["Stacks"][0]
+
+
+def _events(event: Event, stack_id: str) -> Iterator[StackEvent]:
+    page: Mapping[str, str] = {}
+    while True:
+        asked = _ask(event, "DescribeStackEvents", StackName=stack_id, **page)
+        for line in asked["StackEvents"]:
+            yield StackEvent(
+                line["Timestamp"].timestamp(),
+                line.get("LogicalResourceId", ""),
+                line.get("PhysicalResourceId", ""),
+                line.get("ResourceStatus", ""),
+            )
+        if not asked.get("NextToken"):
+            return
+        page = {"NextToken": asked["NextToken"]}
 
 
 def _ask(event: Event, operation: str, **arguments: str) -> Any:

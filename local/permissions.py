@@ -140,6 +140,13 @@ PERMISSIONS = (
         needed=asks_cloudformation,
     ),
     Permission(
+        "DescribeStackEvents: was the stack ever complete with this domain",
+        "cloudformation:DescribeStackEvents",
+        STACK,
+        STACKS_REFERENCE,
+        needed=asks_cloudformation,
+    ),
+    Permission(
         "DescribeStacks: is the stack rolling back; which tags has it",
         "cloudformation:DescribeStacks",
         STACK,

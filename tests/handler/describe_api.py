@@ -1,6 +1,6 @@
-"""A fake of CloudFormation's API: DescribeStackResource and DescribeStacks.
+"""A fake of CloudFormation's API: DescribeStackResource, DescribeStacks and DescribeStackEvents.
 
-The function asks these two whether an event is still wanted. The fake takes each request where botocore would send it,
+The function asks these whether an event is still wanted. The fake takes each request where botocore would send it,
 and answers from the simulated stacks (stacks.py) in the XML of the AWS Query protocol.
 """
 
@@ -22,6 +22,8 @@ from tests.handler.faults import Clock
 from tests.handler.stacks import Stack
 
 _NAMESPACE = "http://cloudformation.amazonaws.com/doc/2010-05-15/"
+
+EVENTS_IN_A_PAGE = 5  # a hundred on AWS
 
 
 class DescribeError(enum.Enum):
@@ -70,6 +72,8 @@ class DescribeApi:
             return _error(request, 400, "ValidationError", message)
         if operation == "DescribeStacks":
             return _result(request, operation, f"<Stacks><member>{self._stack(stack)}</member></Stacks>")
+        if operation == "DescribeStackEvents":
+            return self._events(request, stack, int(arguments.get("NextToken", 0)))
         assert operation == "DescribeStackResource"
         return self._resource(request, stack, arguments["LogicalResourceId"])
 
@@ -100,6 +104,26 @@ class DescribeApi:
             ResourceStatus=reported_resource.status,
         )
         return _result(request, "DescribeStackResource", f"<StackResourceDetail>{detail}</StackResourceDetail>")
+
+    def _events(self, request: AWSPreparedRequest, stack: Stack, first: int) -> AWSResponse:
+        newest_first = stack.events[::-1]
+        lines = "".join(
+            "<member>"
+            + _elements(
+                StackId=stack.arn,
+                StackName=stack.arn.split("/")[1],
+                EventId=str(number),
+                LogicalResourceId=line.logical_id,
+                PhysicalResourceId=line.physical_id,
+                Timestamp=_iso(line.at),
+                ResourceStatus=line.status,
+            )
+            + "</member>"
+            for number, line in enumerate(newest_first[first : first + EVENTS_IN_A_PAGE])
+        )
+        following = first + EVENTS_IN_A_PAGE
+        more = _elements(NextToken=str(following)) if following < len(newest_first) else ""
+        return _result(request, "DescribeStackEvents", f"<StackEvents>{lines}</StackEvents>{more}")
 
 
 def _iso(moment: float) -> str:

@@ -14,7 +14,7 @@ from tests.handler.stacks import ReportedResource, Stack
 
 
 class ListedStacks:
-    """What DescribeStackResource and DescribeStacks report; `calls` are the questions so far."""
+    """What DescribeStackResource, DescribeStacks and DescribeStackEvents report; `calls` are the questions so far."""
 
     def __init__(self, clock: Clock) -> None:
         self.calls: list[str] = []
@@ -43,7 +43,9 @@ class ListedStacks:
         resource_type: str = "Custom::CustomerProfilesDomain",
     ) -> None:
         """List a resource, with this status since that time."""
-        self._stack(stack_id).reported[logical_id] = ReportedResource(status, physical_id, since, resource_type)
+        stack = self._stack(stack_id)
+        stack.reported[logical_id] = ReportedResource(status, physical_id, since, resource_type)
+        stack.log(logical_id, status, physical_id)
 
     def lists_no_longer(self, *, stack_id: str = STACK, logical_id: str = "Domain") -> None:
         """List a resource no longer, as after an update that removed it from its stack."""
@@ -60,10 +62,11 @@ class ListedStacks:
     ) -> None:
         """Report this of a stack: its status and the reason for that, the stack that it is nested in, and its tags."""
         stack = self._stack(stack_id)
-        stack.status, stack.status_reason, stack.parent_id, stack.tags = status, reason, parent_id, dict(tags or {})
+        stack.enter(status)
+        stack.status_reason, stack.parent_id, stack.tags = reason, parent_id, dict(tags or {})
 
     def _stack(self, stack_id: str) -> Stack:
-        return self._stacks.setdefault(stack_id, Stack(stack_id, _sends_nothing))
+        return self._stacks.setdefault(stack_id, Stack(stack_id, _sends_nothing, now=self._clock.time))
 
     @contextmanager
     def answering(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from handler.ownership import STACK_ID, Claim, tags_of
 from local.customerprofiles.models import Domain
-from tests.handler.cloudformation import ACCOUNT, stack_arn
+from tests.handler.cloudformation import ACCOUNT, STACK, stack_arn
 from tests.handler.faults import (
     REGION,
     Acts,
@@ -26,6 +26,7 @@ CHANGED = {**LEAST, "DefaultExpirationDays": 90}
 CORRECTED = {**LEAST, "DefaultExpirationDays": 60}
 OTHER = {**LEAST, "DomainName": "other"}
 ADOPTING = {**LEAST, "AdoptExisting": True}
+UNPROTECTED = {**ADOPTING, "DeletionProtection": False}
 THEIR_STACK = stack_arn("elsewhere")
 QUEUE = "https://sqs.eu-central-1.amazonaws.com/123456789012/dead-letters"
 
@@ -45,6 +46,7 @@ def claims(*held: tuple[str, str]) -> dict[str, str]:
 
 
 THEIRS = claims((THEIR_STACK, "their-request"))
+MADE = claims((STACK, "an-earlier-create"))  # by the resource of the tests, in an earlier event
 
 
 def existing_domain(tags: dict[str, str], *, days: int = 30) -> Domain:

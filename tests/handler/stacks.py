@@ -59,6 +59,16 @@ class ReportedResource:
 
 
 @dataclass(frozen=True)
+class ReportedEvent:
+    """One line of what DescribeStackEvents reports. A stack's own lines have its ARN as the physical id."""
+
+    at: float
+    logical_id: str
+    physical_id: str
+    status: str
+
+
+@dataclass(frozen=True)
 class Request:
     """An event that a stack is going to send. `is_clean_up`: a Delete for a domain that an update has replaced."""
 
@@ -108,7 +118,8 @@ class Stack:
     """One stack. `send` delivers one event. `send_phase`, if given, is used instead: it can deliver several at once.
 
     `forgets_removed`: whether DescribeStackResource no longer reports a resource after an update has removed it.
-    DescribeStacks reports `status`, `status_reason`, `parent_id` (the stack that this one is nested in) and `tags`.
+    DescribeStacks reports `status`, `status_reason`, `parent_id` (the stack that this one is nested in) and `tags`,
+    DescribeStackEvents `events`, the oldest first.
     """
 
     arn: str
@@ -122,6 +133,7 @@ class Stack:
     tags: dict[str, str] = field(default_factory=dict)
     resources: dict[str, Resource] = field(default_factory=dict)
     reported: dict[str, ReportedResource] = field(default_factory=dict)
+    events: list[ReportedEvent] = field(default_factory=list)
     failed_deletes: list[FailedDelete] = field(default_factory=list)
     failed_rollbacks: dict[str, RollbackUpdate] = field(default_factory=dict)
     # (logical id, domain name) of the domains that were retained when their resource was removed.
@@ -183,7 +195,7 @@ class Stack:
             for key, declared in template.items()
             if key not in before or before[key].properties != declared.properties
         ]
-        self.status = "CREATE_IN_PROGRESS" if is_new else "UPDATE_IN_PROGRESS"
+        self.enter("CREATE_IN_PROGRESS" if is_new else "UPDATE_IN_PROGRESS")
         result = self._send_phase(requests, is_forward=True)
         for request, answer in _sent(requests, result):
             if succeeded(answer):
@@ -195,13 +207,13 @@ class Stack:
         for key, declared in template.items():
             self.resources[key].retained = declared.retained
         self._clean_up(before, template)
-        self.status = "CREATE_COMPLETE" if is_new else "UPDATE_COMPLETE"
+        self.enter("CREATE_COMPLETE" if is_new else "UPDATE_COMPLETE")
         return True
 
     def delete(self) -> bool:
         """Delete the stack. Return whether every Delete succeeded."""
         self.retry_deletes(clean_ups_only=True)
-        self.status = "DELETE_IN_PROGRESS"
+        self.enter("DELETE_IN_PROGRESS")
         failed_deletes, self.failed_deletes = self.failed_deletes, []
         for failed in failed_deletes:
             self._delete([failed.request])
@@ -210,7 +222,7 @@ class Stack:
         for key, resource in gone.items():
             if resource.retained:
                 self._retain(key, resource.physical_id)
-        self.status = "DELETE_FAILED" if self.failed_deletes else "DELETE_COMPLETE"
+        self.enter("DELETE_FAILED" if self.failed_deletes else "DELETE_COMPLETE")
         return not self.failed_deletes
 
     def continue_rollback(self, logical_id: str | None = None) -> None:
@@ -232,11 +244,11 @@ class Stack:
             if clean_ups_only and not failed.request.is_clean_up:
                 continue
             self.failed_deletes.remove(failed)
-            self.status = failed.stack_status
+            self.enter(failed.stack_status)
             self._delete([failed.request])
         if status in ("ROLLBACK_FAILED", "DELETE_FAILED"):
             status = status if self.failed_deletes else "DELETE_COMPLETE"
-        self.status = status
+        self.enter(status)
 
     # Phases of the operations
 
@@ -249,7 +261,7 @@ class Stack:
         *,
         is_new: bool,
     ) -> None:
-        self.status = "ROLLBACK_IN_PROGRESS" if is_new else "UPDATE_ROLLBACK_IN_PROGRESS"
+        self.enter("ROLLBACK_IN_PROGRESS" if is_new else "UPDATE_ROLLBACK_IN_PROGRESS")
         rollbacks: list[RollbackUpdate] = []
         for request, answer in sent:
             key = request.logical_id
@@ -272,7 +284,7 @@ class Stack:
                 rollbacks.append(RollbackUpdate(rollback, before[key]))
         self._roll_back_updates(rollbacks)
         if is_new:
-            self.status = "ROLLBACK_FAILED" if self.failed_deletes else "ROLLBACK_COMPLETE"
+            self.enter("ROLLBACK_FAILED" if self.failed_deletes else "ROLLBACK_COMPLETE")
 
     def _roll_back_updates(self, rollbacks: Sequence[RollbackUpdate]) -> None:
         result = self._send_phase([rollback.request for rollback in rollbacks])
@@ -296,17 +308,17 @@ class Stack:
 
     def _end_rollback(self) -> None:
         if self.failed_rollbacks:
-            self.status = "UPDATE_ROLLBACK_FAILED"
+            self.enter("UPDATE_ROLLBACK_FAILED")
             return
         if self.status != "ROLLBACK_IN_PROGRESS":
-            self.status = "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"
+            self.enter("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
         deletes, self._after_rollback = self._after_rollback, []
         self._delete(deletes)
         if self.status != "ROLLBACK_IN_PROGRESS":
-            self.status = "UPDATE_ROLLBACK_COMPLETE"
+            self.enter("UPDATE_ROLLBACK_COMPLETE")
 
     def _clean_up(self, before: Mapping[str, Resource], template: Mapping[str, Declared]) -> None:
-        self.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+        self.enter("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
         deletes = []
         for key, resource in before.items():
             if key not in template:
@@ -358,8 +370,8 @@ class Stack:
 
     def begin(self, request: Request) -> dict[str, Any]:
         """Report that the request is in progress, and return its event."""
-        if not request.is_clean_up:
-            self._report(request.logical_id, f"{request.kind.upper()}_IN_PROGRESS", request.physical_id or "")
+        report = self.log if request.is_clean_up else self._report
+        report(request.logical_id, f"{request.kind.upper()}_IN_PROGRESS", request.physical_id or "")
         return event(
             request.kind,
             request.properties,
@@ -371,18 +383,28 @@ class Stack:
 
     def end(self, request: Request, answer: Answer | None) -> None:
         """Report how the request ended. There is no answer if it timed out or was cancelled."""
-        if request.is_clean_up:
-            return
         key, outcome = request.logical_id, "COMPLETE" if succeeded(answer) else "FAILED"
         physical_id = request.physical_id or ""
         if answer and (request.kind == "Create" or succeeded(answer)):
             physical_id = answer["PhysicalResourceId"]
-        self._report(key, f"{request.kind.upper()}_{outcome}", physical_id)
-        if self.forgets_removed and request.kind == "Delete" and succeeded(answer):
+        report = self.log if request.is_clean_up else self._report
+        report(key, f"{request.kind.upper()}_{outcome}", physical_id)
+        if self.forgets_removed and not request.is_clean_up and request.kind == "Delete" and succeeded(answer):
             del self.reported[key]
 
     def _report(self, logical_id: str, status: str, physical_id: str) -> None:
         self.reported[logical_id] = ReportedResource(status, physical_id, self.now())
+        self.log(logical_id, status, physical_id)
+
+    def log(self, logical_id: str, status: str, physical_id: str) -> None:
+        """Add a line to the stack's events."""
+        self.events.append(ReportedEvent(self.now(), logical_id, physical_id, status))
+
+    def enter(self, status: str) -> None:
+        """Get a new status, and add that to the stack's events."""
+        if status != self.status:
+            self.log(self.arn.split("/")[1], status, self.arn)
+        self.status = status
 
     # What the stack knows
 

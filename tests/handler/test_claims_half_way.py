@@ -17,6 +17,7 @@ from tests.handler.situations import (
     DENIED,
     FAILING,
     LEAST,
+    MADE,
     NOT_GRANTED,
     QUEUE,
     RESPONSE_LOST,
@@ -173,7 +174,7 @@ def test_a_reason_counts_the_seconds_of_one_call_and_not_those_of_an_earlier_one
 def test_a_throttled_delete_asks_cloudformation_twice_a_minute_if_it_cannot_be_asked(
     resource: ListedResource, listed_stacks: ListedStacks, wire: Wire, clock: Clock
 ) -> None:
-    existing_domain(claims((STACK, "an-earlier-create")))
+    existing_domain(MADE)
     listed_stacks.error_for = lambda operation: DescribeError.ACCESS_DENIED
     sent = resource.event("Delete", LEAST, physical_id="customers")
     clock.now += 3
@@ -187,7 +188,7 @@ def test_a_throttled_update_asks_again_whether_it_is_a_rollback_if_that_could_no
     resource: ListedResource, listed_stacks: ListedStacks, wire: Wire, clock: Clock
 ) -> None:
     """It is rolled back while its last attempt is on its way, and changes the settings back."""
-    existing_domain(claims((STACK, "an-earlier-create")))
+    existing_domain(MADE)
     resource.stack_is("UPDATE_IN_PROGRESS")
     asked = 0
 

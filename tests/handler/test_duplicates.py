@@ -13,14 +13,13 @@ from tests.handler.situations import (
     CHANGED,
     CORRECTED,
     LEAST,
+    MADE,
     OTHER,
     claims,
     days,
     existing_domain,
 )
 from tests.handler.stacks import succeeded
-
-MADE = claims((STACK, "an-earlier-create"))
 
 
 def test_a_duplicate_of_a_delete_leaves_the_domain_that_the_next_create_has_made(

@@ -11,7 +11,7 @@ from local.customerprofiles.models import Domain
 from tests.handler.cloudformation import STACK
 from tests.handler.faults import Call, Clock, Wire
 from tests.handler.listed_resource import MADE_UP, ListedResource
-from tests.handler.situations import ADOPTING, CHANGED, LEAST, claims, days, existing_domain, holder, right_after
+from tests.handler.situations import ADOPTING, CHANGED, LEAST, MADE, claims, days, existing_domain, holder, right_after
 from tests.handler.stacks import succeeded
 
 RULES = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRuleLevelForMatching": 1}
@@ -20,7 +20,7 @@ RULES = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRul
 @pytest.fixture
 def retained(wire: Wire) -> Domain:
     """The resource's domain in the stand-in of the API, which `wire` has emptied."""
-    domain = existing_domain({**claims((STACK, "an-earlier-create")), "team": "red"}, days=7)
+    domain = existing_domain({**MADE, "team": "red"}, days=7)
     domain.profile_count = 1000
     return domain
 

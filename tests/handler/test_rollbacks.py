@@ -18,10 +18,12 @@ from tests.handler.situations import (
     CORRECTED,
     DENIED,
     LEAST,
+    MADE,
     OTHER,
     RESPONSE_LOST,
     THEIR_STACK,
     THEIRS,
+    UNPROTECTED,
     claims,
     days,
     existing_domain,
@@ -30,9 +32,6 @@ from tests.handler.situations import (
     right_after,
 )
 from tests.handler.stacks import succeeded
-
-MADE = claims((STACK, "an-earlier-create"))
-UNPROTECTED = {**ADOPTING, "DeletionProtection": False}
 
 
 def first_look_denied(clock: Clock) -> FaultPlan:
@@ -93,6 +92,7 @@ def test_a_domain_that_was_moved_to_another_stack_is_deleted_with_that_stack(
 ) -> None:
     existing_domain(THEIRS).profile_count = 1000
     assert succeeded(resource.create(ADOPTING))
+    resource.stack_is("CREATE_COMPLETE")
     assert succeeded(their_resource.delete(LEAST))
     assert succeeded(resource.delete_with_its_stack(ADOPTING))
     assert live_domains() == {}
@@ -136,6 +136,7 @@ def test_a_domain_of_the_native_type_is_deleted_only_if_its_native_resource_has_
     """The native resource may have another domain by now, or its logical id may be that of another resource."""
     existing_domain({NATIVE_STACK_ID: THEIR_STACK, NATIVE_LOGICAL_ID: "Native"}).profile_count = 1000
     assert succeeded(resource.create(UNPROTECTED))
+    resource.stack_is("CREATE_COMPLETE")
     listed_stacks.stack_is("UPDATE_COMPLETE", THEIR_STACK)
     if status not in ("not listed", "cannot be asked"):
         listed_stacks.lists(status, physical_id, stack_id=THEIR_STACK, logical_id="Native", resource_type=resource_type)

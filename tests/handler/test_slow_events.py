@@ -14,6 +14,7 @@ from tests.handler.situations import (
     CORRECTED,
     DENIED,
     LEAST,
+    MADE,
     REQUEST_LOST,
     RESPONSE_LOST,
     THROTTLED,
@@ -25,8 +26,6 @@ from tests.handler.situations import (
     right_after,
 )
 from tests.handler.stacks import succeeded
-
-MADE = claims((STACK, "an-earlier-create"))
 
 
 @pytest.mark.parametrize("first", [RESPONSE_LOST, REQUEST_LOST], ids=["carried out", "not carried out"])

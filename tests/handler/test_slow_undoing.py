@@ -19,6 +19,7 @@ from tests.handler.situations import (
     CORRECTED,
     DENIED,
     LEAST,
+    MADE,
     THEIR_STACK,
     THEIRS,
     THROTTLED,
@@ -29,7 +30,6 @@ from tests.handler.situations import (
 )
 from tests.handler.stacks import succeeded
 
-MADE = claims((STACK, "an-earlier-create"))
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 

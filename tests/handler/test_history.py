@@ -1,0 +1,183 @@
+"""A stack that was never complete with a domain, and is then deleted or deployed without it: that undoes, too.
+
+DescribeStacks calls it no rollback, so the stack's events decide (handler/history.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from handler.history import StackEvent, has_come_since, last_complete
+from tests.handler.cloudformation import STACK, stack_arn
+from tests.handler.describe_api import DescribeError
+from tests.handler.faults import Clock, live_domains
+from tests.handler.listed import ListedStacks
+from tests.handler.listed_resource import ListedResource
+from tests.handler.situations import ADOPTING, LEAST, MADE, THEIRS, UNPROTECTED, existing_domain, holder
+from tests.handler.stacks import succeeded
+
+PARENT = stack_arn("parent")
+ME, DOMAIN = "Domain", "customers"
+
+# What happens to a stack or to the resource, in this order.
+CREATED = [("CREATE_IN_PROGRESS", ""), ("CREATE_COMPLETE", DOMAIN)]
+RENAMED = [("UPDATE_IN_PROGRESS", "old"), ("UPDATE_COMPLETE", DOMAIN)]
+CHANGED = [("UPDATE_IN_PROGRESS", DOMAIN), ("UPDATE_COMPLETE", DOMAIN)]
+
+
+def events(*happened: str | Sequence[tuple[str, str]]) -> list[StackEvent]:
+    """A stack's events, the newest first: a text is a status of the stack, a list has those of the resource."""
+    lines: list[StackEvent] = []
+    for each in happened:
+        for status, physical_id in [(each, STACK)] if isinstance(each, str) else each:
+            logical_id = "stack" if isinstance(each, str) else ME
+            lines.insert(0, StackEvent(float(len(lines) + 1), logical_id, physical_id, status))
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("happened", "is_undone"),
+    [
+        (["CREATE_IN_PROGRESS", CREATED, "CREATE_COMPLETE", "DELETE_IN_PROGRESS"], False),
+        (["CREATE_IN_PROGRESS", CREATED, "DELETE_IN_PROGRESS"], True),
+        (["CREATE_IN_PROGRESS", CREATED, "CREATE_FAILED", "DELETE_IN_PROGRESS"], True),
+        (["CREATE_IN_PROGRESS", CREATED, "ROLLBACK_FAILED", "DELETE_IN_PROGRESS"], True),
+        (["CREATE_IN_PROGRESS", CREATED, "ROLLBACK_FAILED", "DELETE_FAILED", "DELETE_IN_PROGRESS"], True),
+        (["CREATE_IN_PROGRESS", CREATED, "CREATE_COMPLETE", "DELETE_FAILED", "DELETE_IN_PROGRESS"], False),
+        (["CREATE_COMPLETE", "UPDATE_IN_PROGRESS", CREATED, "UPDATE_FAILED", "DELETE_IN_PROGRESS"], True),
+        (["CREATE_COMPLETE", "UPDATE_IN_PROGRESS", RENAMED, "UPDATE_FAILED", "DELETE_IN_PROGRESS"], True),
+        (["CREATE_COMPLETE", "UPDATE_IN_PROGRESS", CHANGED, "UPDATE_FAILED", "DELETE_IN_PROGRESS"], False),
+        (["CREATE_COMPLETE", "UPDATE_IN_PROGRESS", RENAMED, "UPDATE_ROLLBACK_COMPLETE", "DELETE_IN_PROGRESS"], True),
+        (["CREATE_COMPLETE", "UPDATE_IN_PROGRESS", RENAMED, "UPDATE_COMPLETE", "DELETE_IN_PROGRESS"], False),
+        ([CHANGED, "DELETE_IN_PROGRESS"], False),
+        (["DELETE_IN_PROGRESS"], False),
+        (
+            [
+                "CREATE_COMPLETE",
+                "UPDATE_IN_PROGRESS",
+                CREATED,
+                "UPDATE_FAILED",
+                "UPDATE_IN_PROGRESS",
+                "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+            ],
+            True,
+        ),
+        (
+            [
+                "CREATE_IN_PROGRESS",
+                CREATED,
+                "CREATE_COMPLETE",
+                "UPDATE_IN_PROGRESS",
+                "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+            ],
+            False,
+        ),
+        (
+            [
+                "CREATE_IN_PROGRESS",
+                CREATED,
+                "CREATE_COMPLETE",
+                "UPDATE_IN_PROGRESS",
+                [("UPDATE_IN_PROGRESS", DOMAIN), ("UPDATE_COMPLETE", "new")],
+                "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+            ],
+            False,
+        ),
+    ],
+)
+def test_whether_a_deletion_undoes_what_never_succeeded(
+    happened: list[str | Sequence[tuple[str, str]]], is_undone: bool
+) -> None:
+    newest_first = events(*happened)
+    complete_at = last_complete(STACK, newest_first[0].status, newest_first)
+    assert has_come_since(complete_at, ME, DOMAIN, newest_first) is is_undone
+
+
+@pytest.mark.parametrize("statuses", [["ROLLBACK_IN_PROGRESS", "ROLLBACK_FAILED"], ["CREATE_FAILED"], []])
+@pytest.mark.parametrize("is_lent", [False, True], ids=["unowned", "its lender has gone"])
+def test_a_domain_survives_the_deletion_of_a_stack_whose_creation_never_succeeded(
+    is_lent: bool, statuses: list[str], resource: ListedResource, their_resource: ListedResource, clock: Clock
+) -> None:
+    """Something refers to the domain and cannot be deleted, so its rollback sends no Delete: ROLLBACK_FAILED."""
+    properties = ADOPTING if is_lent else UNPROTECTED
+    domain = existing_domain(THEIRS if is_lent else {})
+    domain.profile_count = 1000
+    resource.stack_is("CREATE_IN_PROGRESS")
+    assert succeeded(resource.create(properties))
+    resource.lists("CREATE_COMPLETE", "customers")
+    if is_lent:
+        assert succeeded(their_resource.delete(LEAST))
+    for status in statuses:
+        resource.stack_is(status)
+    clock.now += 600
+    assert succeeded(resource.delete_with_its_stack(properties))
+    assert live_domains() == {"customers": domain}
+
+
+@pytest.mark.parametrize("properties", [UNPROTECTED, LEAST], ids=["taken over", "found again"])
+def test_a_domain_survives_when_the_template_from_before_a_failed_update_is_deployed(
+    properties: dict[str, object], resource: ListedResource, clock: Clock
+) -> None:
+    """The update was deployed with --disable-rollback."""
+    domain = existing_domain({} if properties == UNPROTECTED else MADE)
+    domain.profile_count = 1000
+    resource.stack_is("CREATE_COMPLETE")
+    clock.now += 600
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    assert succeeded(resource.create(properties))
+    resource.lists("CREATE_COMPLETE", "customers")
+    for status in ("UPDATE_FAILED", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"):
+        clock.now += 60
+        resource.stack_is(status)
+    assert succeeded(resource.delete(properties))
+    assert live_domains() == {"customers": domain}
+
+
+def test_a_domain_is_deleted_with_its_stack_if_that_was_complete_before_its_last_update_failed(
+    resource: ListedResource, clock: Clock
+) -> None:
+    existing_domain({}).profile_count = 1000
+    resource.stack_is("CREATE_IN_PROGRESS")
+    assert succeeded(resource.create(UNPROTECTED))
+    for status in ("CREATE_COMPLETE", "UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"):
+        clock.now += 60
+        resource.stack_is(status)
+        resource.lists("UPDATE_COMPLETE", "customers")
+    assert succeeded(resource.delete_with_its_stack(UNPROTECTED))
+    assert live_domains() == {}
+
+
+@pytest.mark.parametrize("is_complete", [False, True], ids=["never complete", "complete"])
+def test_a_nested_stack_was_complete_only_if_its_parent_was(
+    is_complete: bool, resource: ListedResource, listed_stacks: ListedStacks, clock: Clock
+) -> None:
+    domain = existing_domain({})
+    domain.profile_count = 1000
+    listed_stacks.stack_is("CREATE_IN_PROGRESS", PARENT)
+    listed_stacks.stack_is("CREATE_IN_PROGRESS", STACK, parent_id=PARENT)
+    assert succeeded(resource.create(UNPROTECTED))
+    resource.lists("CREATE_COMPLETE", "customers")
+    listed_stacks.stack_is("CREATE_COMPLETE", STACK, parent_id=PARENT)
+    clock.now += 60
+    listed_stacks.stack_is("CREATE_COMPLETE" if is_complete else "ROLLBACK_FAILED", PARENT)
+    clock.now += 60
+    listed_stacks.stack_is("DELETE_IN_PROGRESS", PARENT)
+    listed_stacks.stack_is("DELETE_IN_PROGRESS", STACK, parent_id=PARENT)
+    assert succeeded(resource.delete(UNPROTECTED))
+    assert live_domains() == ({} if is_complete else {"customers": domain})
+
+
+def test_a_domain_is_given_back_where_the_stacks_events_cannot_be_read(
+    resource: ListedResource, listed_stacks: ListedStacks
+) -> None:
+    existing_domain({})
+    assert succeeded(resource.create(UNPROTECTED))
+    resource.stack_is("CREATE_COMPLETE")
+    listed_stacks.error_for = lambda operation: (
+        DescribeError.ACCESS_DENIED if operation == "DescribeStackEvents" else None
+    )
+    assert succeeded(resource.delete_with_its_stack(UNPROTECTED))
+    assert "customers" in live_domains()
+    assert holder() is None
