@@ -81,7 +81,7 @@ def check_call(
     event: Mapping[str, Any],
     call: Call,
     *,
-    is_rolling_back: bool = False,
+    is_undone: bool = False,
     has_asked: bool = False,
     has_claimed_before: bool = False,
 ) -> None:
@@ -90,7 +90,7 @@ def check_call(
     Args:
         event: The event.
         call: The call.
-        is_rolling_back: Whether the event's stack really is rolling back.
+        is_undone: Whether the event's stack really is rolling back, or was never complete and is deleted.
         has_asked: Whether the function asked CloudFormation about that, and got an answer.
         has_claimed_before: Whether the event's resource had a claim on the domain earlier during this event. Another
             event may have removed it since.
@@ -99,7 +99,7 @@ def check_call(
         return
     if call.operation == "DeleteDomain":
         assert is_own(call.tags_before, *resource_of(event)), "deleted a domain that the resource does not own"
-        _check_delete(event, call, is_rolling_back=is_rolling_back, has_asked=has_asked)
+        _check_delete(event, call, is_undone=is_undone, has_asked=has_asked)
     elif call.operation == "CreateDomain":
         tags = live_domains()[call.name].tags
         assert event["RequestType"] != "Delete", "a Delete created a domain"
@@ -114,7 +114,7 @@ def check_call(
         _check_tags(event, call)
 
 
-def _check_delete(event: Mapping[str, Any], call: Call, *, is_rolling_back: bool, has_asked: bool) -> None:
+def _check_delete(event: Mapping[str, Any], call: Call, *, is_undone: bool, has_asked: bool) -> None:
     physical_id, properties = event.get("PhysicalResourceId", ""), event["ResourceProperties"]
     [mine, *others] = claims(call.tags_before)
     is_unprotected = properties.get("DeletionProtection") == "false"
@@ -136,12 +136,12 @@ def _check_delete(event: Mapping[str, Any], call: Call, *, is_rolling_back: bool
         assert not others, "deleted an adopted domain that has another owner"
         assert is_unprotected, "deleted an adopted domain without DeletionProtection: false in the template"
         assert has_asked, "deleted an adopted domain without asking CloudFormation"
-        assert not is_rolling_back, "deleted an adopted domain in a rollback"
+        assert not is_undone, "deleted an adopted domain in a rollback"
     elif call.is_in_use_before:
         assert properties.get("DeletionProtection") != "true", "deleted a protected domain in use"
         if mine.request_id == "found":
             assert has_asked or is_unprotected, "deleted a domain that was found in use, without asking CloudFormation"
-            assert not (has_asked and is_rolling_back), "deleted a domain that was found in use, in a rollback"
+            assert not (has_asked and is_undone), "deleted a domain that was found in use, in a rollback"
 
 
 def _check_tags(event: Mapping[str, Any], call: Call) -> None:

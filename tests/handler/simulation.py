@@ -454,7 +454,7 @@ class Simulation:
                 sent.event,
                 replace(call, is_in_use_before=is_in_use),
                 has_claimed_before=call.domain in sent.claimed,
-                is_rolling_back=sent.stack.is_rolling_back,
+                is_undone=sent.stack.undoes,
                 has_asked="DescribeStacks" in sent.describe_calls,
             )
         except AssertionError as error:

@@ -181,10 +181,13 @@ class Stack:
         sibling_fails: bool = False,
         rollback_style: str = ROLLS_BACK_WITH_UPDATE,
         retain_except_on_create: bool = False,
+        keeps_failed_creation: bool = False,
     ) -> bool:
         """Create or update the stack. Return True if it succeeds, False if it is rolled back.
 
         `retain_except_on_create`: the rollback deletes what the deployment created, although the template retains it.
+        `keeps_failed_creation` (--disable-rollback): a new stack that fails is not rolled back but stays as it is, to
+        be deleted.
         """
         is_new = not self.status
         before = {key: replace(resource) for key, resource in self}
@@ -201,12 +204,16 @@ class Stack:
             if succeeded(answer):
                 self.resources[request.logical_id] = Resource(answer["PhysicalResourceId"], request.properties)
         if sibling_fails or result.sibling_failed or not all(map(succeeded, result.answers.values())):
+            if is_new and keeps_failed_creation:
+                self._keep(_sent(requests, result))
+                return False
             kept = {key for key, declared in template.items() if declared.retained and not retain_except_on_create}
             self._roll_back(before, _sent(requests, result), rollback_style, kept, is_new=is_new)
             return False
         for key, declared in template.items():
             self.resources[key].retained = declared.retained
-        self._clean_up(before, template)
+        if not is_new:
+            self._clean_up(before, template)
         self.enter("CREATE_COMPLETE" if is_new else "UPDATE_COMPLETE")
         return True
 
@@ -244,13 +251,21 @@ class Stack:
             if clean_ups_only and not failed.request.is_clean_up:
                 continue
             self.failed_deletes.remove(failed)
-            self.enter(failed.stack_status)
+            # What can be done with a stack whose rollback failed is to delete it.
+            self.enter(failed.stack_status.replace("ROLLBACK_", "DELETE_", 1) if self.is_gone else failed.stack_status)
             self._delete([failed.request])
         if status in ("ROLLBACK_FAILED", "DELETE_FAILED"):
             status = status if self.failed_deletes else "DELETE_COMPLETE"
         self.enter(status)
 
     # Phases of the operations
+
+    def _keep(self, sent: Sequence[tuple[Request, Answer | None]]) -> None:
+        self.enter("CREATE_FAILED")
+        for request, answer in sent:
+            if not succeeded(answer):
+                physical_id = answer["PhysicalResourceId"] if answer else self._generated_id(request.logical_id)
+                self.resources[request.logical_id] = Resource(physical_id, request.properties)
 
     def _roll_back(
         self,
@@ -409,13 +424,16 @@ class Stack:
     # What the stack knows
 
     @property
-    def is_rolling_back(self) -> bool:
-        return "ROLLBACK" in self.status
+    def undoes(self) -> bool:
+        """Whether it undoes an operation: it is rolled back, or was never complete and is deleted."""
+        statuses = {line.status for line in self.events if line.physical_id == self.arn}
+        is_complete = not statuses.isdisjoint({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
+        return "ROLLBACK" in self.status or (self.status.startswith("DELETE_") and not is_complete)
 
     @property
     def is_gone(self) -> bool:
         """Whether it can only be deleted or is deleted: its deletion has begun, or its creation failed."""
-        return self.status.startswith(("DELETE_", "ROLLBACK_"))
+        return self.status.startswith(("DELETE_", "ROLLBACK_", "CREATE_FAILED"))
 
     def knows(self, logical_id: str, name: str) -> bool:
         """Whether the stack knows the domain as that resource's, or has still an event to send for it."""
@@ -424,6 +442,8 @@ class Stack:
         names = {request.properties.get("DomainName") for request in pending}
         if logical_id in self.resources:
             names.add(self.resources[logical_id].physical_id)
+            if self.status == "CREATE_FAILED":  # and what its Create may have made
+                names.add(self.resources[logical_id].properties.get("DomainName"))
         if failed := self.failed_rollbacks.get(logical_id):
             names |= {
                 (each or {}).get("DomainName") for each in (failed.request.properties, failed.request.old_properties)

@@ -110,9 +110,16 @@ class CloudFormationMachine(RuleBasedStateMachine):
         schedule=schedules,
         rollback_style=st.sampled_from([ROLLS_BACK_WITH_UPDATE, ROLLS_BACK_WITH_UPDATE, ROLLS_BACK_WITH_DELETE]),
         retain_except_on_create=st.booleans(),
+        keeps_failed_creation=st.booleans(),
     )
     def deploy_a_stack(
-        self, data: st.DataObject, name: str, schedule: Schedule, rollback_style: str, retain_except_on_create: bool
+        self,
+        data: st.DataObject,
+        name: str,
+        schedule: Schedule,
+        rollback_style: str,
+        retain_except_on_create: bool,
+        keeps_failed_creation: bool,
     ) -> None:
         stack = self.cleaned_up_stack(name)
         template = data.draw(changed_templates(stack.template()), "template")
@@ -126,7 +133,10 @@ class CloudFormationMachine(RuleBasedStateMachine):
             stack,
             dataclasses.replace(schedule, interruptions=interruptions),
             lambda: stack.deploy(
-                template, rollback_style=rollback_style, retain_except_on_create=retain_except_on_create
+                template,
+                rollback_style=rollback_style,
+                retain_except_on_create=retain_except_on_create,
+                keeps_failed_creation=keeps_failed_creation,
             ),
         )
 
@@ -180,6 +190,7 @@ class CloudFormationMachine(RuleBasedStateMachine):
             or races < self.simulation.races
             or stack.failed_rollbacks
             or stack.failed_deletes
+            or stack.status == "CREATE_FAILED"
         ):
             return
         if not is_done:
