@@ -110,15 +110,21 @@ def is_ownership_key(key: str) -> bool:
 
 
 def read_claims(tags: Mapping[str, str], first: int = 0) -> Claims:
-    """The claims in a domain's tags, the holder's first; with `first=1` those behind the holder's."""
+    """The claims in a domain's tags, the holder's first; with `first=1` those behind the holder's.
+
+    Without the holder's there are none. A gap behind it is skipped: two events that change the claims at the same time
+    can leave one, and the maker's claim behind it.
+    """
+    numbers = {int((match[2] or ".0")[1:]) for match in map(_OWNERSHIP_KEY.fullmatch, tags) if match} | {first}
     claims: list[Claim] = []
-    for index in itertools.count(first):
+    for index in sorted(number for number in numbers if number >= first):
         stack_id, logical_id, request_id = (tags.get(key, "") for key in _keys(index))
-        if not stack_id and not logical_id:
+        if stack_id or logical_id:
+            # Without a request-id it is not known which event made it. But only a borrower has another claim behind it.
+            is_loan = index < max(numbers)
+            claims.append(Claim(stack_id, logical_id, request_id or (ADOPTED if is_loan else FOUND)))
+        elif index == 0:
             break
-        # Without a request-id it is not known which event made the domain. But only a borrower has a claim behind it.
-        is_loan = any(key in tags for key in _keys(index + 1))
-        claims.append(Claim(stack_id, logical_id, request_id or (ADOPTED if is_loan else FOUND)))
     return _merged(claims)
 
 

@@ -42,13 +42,14 @@ class Claim(NamedTuple):
 def claims(tags: Mapping[str, str]) -> list[Claim]:
     """The claims on a domain, the owner's first. The list ends with the first claim that is not `adopted`.
 
-    Two neighbouring claims of one resource count as one, with the request id of the second.
+    Two neighbouring claims of one resource count as one, with the request id of the second. Numbers may be left out.
     """
     found: list[Claim] = []
-    for index in itertools.count():
+    numbered = sorted({int(key.rpartition(".")[2]) for key in tags if _is_for_claims(key) and key not in OWNERSHIP})
+    for index in (0, *numbered):
         suffix = f".{index}" if index else ""
         claim = Claim(*(tags.get(key + suffix, "") for key in (STACK_ID, LOGICAL_ID, REQUEST_ID)))
-        if not claim.request_id and f"{STACK_ID}.{index + 1}" in tags:  # somebody removed it
+        if not claim.request_id and index < max(numbered, default=0):  # somebody removed it
             claim = claim._replace(request_id="adopted")
         if not all(claim.resource):
             break

@@ -226,6 +226,14 @@ def test_only_the_last_claim_is_a_makers(claims: Claims) -> None:
     assert all(claim.is_adopted for claim in claims[:-1])
 
 
+def numbered(claims: dict[int, Claim]) -> dict[str, str]:
+    """The tags of these claims with these numbers."""
+    suffixes = {number: f".{number}" if number else "" for number in claims}
+    return {
+        key + suffixes[number]: value for number, claim in claims.items() for key, value in tags_of((claim,)).items()
+    }
+
+
 @pytest.mark.parametrize(
     ("tags", "claims"),
     [
@@ -233,12 +241,20 @@ def test_only_the_last_claim_is_a_makers(claims: Claims) -> None:
         ({**tags_of((adopted(B),)), f"{STACK_ID}.1": STACK}, (adopted(B), Claim(STACK, "", FOUND))),
         ({f"{STACK_ID}.1": STACK, f"{LOGICAL_ID}.1": "A"}, ()),
         ({REQUEST_ID: "r"}, ()),
+        (numbered({0: adopted(B), 2: A}), (adopted(B), A)),
+        (numbered({0: adopted(A), 2: A}), (A,)),
+        (numbered({0: adopted(B), 3: adopted(A), 10: B}), (adopted(B), adopted(A), B)),
+        (numbered({2: A}), ()),
     ],
     ids=[
         "without a request-id it is not known which event made it",
         "a claim in the list that lost two tags",
         "the holder's tags were removed",
         "a request-id alone",
+        "two events changed the claims at the same time, and left a gap",
+        "a gap between two claims of one resource",
+        "several gaps",
+        "a gap, and the holder's tags were removed",
     ],
 )
 def test_claims_with_removed_tags(tags: dict[str, str], claims: Claims) -> None:
