@@ -16,7 +16,7 @@ class Actions:
     """What an event does to one domain.
 
     `has_changed`: it has made, claimed or changed the domain, or may have. `has_made`: it has made it, or may have.
-    `before`: how the domain was before the event took it over, or found it again in use; None if it did neither.
+    `before`: how the domain was before the event took it over, or found it again; None if it did neither.
     """
 
     def __init__(self, domains: Domains, name: str) -> None:

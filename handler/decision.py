@@ -6,8 +6,8 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
     event                     the domain is                what happens
     ------------------------  ---------------------------  -----------------------------------------------------------
     Create                    absent                       it is made
-    Create                    own                          converge; if it is in use and another event made it, it is
-                                                           marked `found`, and put back as it was if that fails
+    Create                    own                          converge; if another event made it, it is marked `found`, and
+                                                           put back as it was if that fails
     Create                    unowned, lent or foreign     refused; with AdoptExisting taken over, then converged;
                                                            put back as it was if that fails
     Update, same name         own                          converge
@@ -30,10 +30,10 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                               absent                       nothing
                               own, made                    deleted; refused if it is protected and in use
                               own, `found`                 deleted if it is not in use; else left as it was found in a
-                                                           rollback, deleted if there is none, and refused if it is
+                                                           rollback*, deleted if there is none, and refused if it is
                                                            protected or CloudFormation can't be asked
                               own, taken over              given back; deleted if it was unowned before, protection is
-                                                           lifted, and the stack is not rolling back (a resource of
+                                                           lifted, and the stack is not rolling back* (a resource of
                                                            the native type that still exists is an owner, too)
                               lent                         let go
                               foreign                      nothing: the domain has moved on
@@ -50,6 +50,8 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                                                            not tell
                               taken over                   given back, or let go
                               anything else                nothing
+
+* Or the stack was never complete with the domain (history.py).
 
 A domain is in use if it holds profiles or objects, or if there are integrations or object types in it. Whether it does
 and whether the stack is rolling back is asked only where it decides: the plan is then a question (`Ask`), and with the
@@ -119,7 +121,7 @@ def _claim(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Clai
     """Decide on the claims that a Create or an Update gives to a live domain, if it may have it at all."""
     name, whose = desired.name, owner(claims, event)
     if whose is Owner.OWN:
-        return claims if event.is_for(name) else _claim_again(event, claims, facts)
+        return claims if event.is_for(name) else _claim_again(event, claims)
     if whose is Owner.LENT and facts.has_taken_over:  # others have taken it over from this event
         return ownership.take_over(ownership.let_go(claims, event), event)
     return (_claim_known if event.is_for(name) else _claim_another)(event, desired, claims, facts)
@@ -163,18 +165,14 @@ def _claim_another(event: Event, desired: Desired, claims: Claims, facts: Facts)
     return refusals.already_exists(name, claims, tags)
 
 
-def _claim_again(event: Event, claims: Claims, facts: Facts) -> Claims | Ask:
+def _claim_again(event: Event, claims: Claims) -> Claims:
     """Decide on the claim to an own domain that another event made: retained, left by a rename or a failed Create.
 
-    If it is in use, the rollback of this event must not delete it. If it is not, a late Delete that belongs to the
-    other event must not reach it.
+    It was there before this event, so the rollback of this event must not delete it once it is in use.
     """
     if claims[0].request_id in (ADOPTED, FOUND, event.request_id):
         return claims
-    use = use_of(facts)
-    if isinstance(use, Ask):
-        return use
-    return ownership.hold_as(claims, claim_of(event, FOUND if use else event.request_id))
+    return ownership.hold_as(claims, claim_of(event, FOUND))
 
 
 def _delete_made(event: Event, facts: Facts, protection: bool | None) -> Plan:

@@ -4,8 +4,8 @@ A claim is three tags: stack-id, logical-id and request-id. The holder's claim i
 it have the same keys with a suffix: `.1`, `.2`, and so on. The request-id says how the resource got the domain:
 
     a RequestId   the Create, or the Update to a new name, that made it
-    found         the resource made it earlier and found it again in use, its tags had been removed, or the resource
-                  that made it has let go of it
+    found         the resource made it earlier and found it again, its tags had been removed, or the resource that
+                  made it has let go of it
     adopted       the resource took it over: on loan from the next claim; without a next claim it was unowned before
 
 The first claim that is not `adopted` ends the list: that resource made the domain.

@@ -83,8 +83,9 @@ def may_be_rolled_back(event: Event, name: str, use: Use) -> Refuse:
     """A Delete meets a domain in use that may have been there before an operation that is rolled back."""
     return Refuse(
         f"Domain {name} is in use: it holds {use.words}. It was there before its last Create or Update, and "
-        "CloudFormation could not be asked whether that is rolled back (cloudformation:DescribeStacks). It was left "
-        f"alone. To delete it with all its data, set DeletionProtection: false, or run aws customer-profiles "
+        "CloudFormation could not be asked whether that is rolled back (cloudformation:DescribeStacks, "
+        "DescribeStackEvents). It was left alone. To delete it with all its data, set DeletionProtection: false, or "
+        "run aws customer-profiles "
         f"delete-domain --domain-name {name}, then delete again. To keep it, retain {event.logical_id}."
     )
 

@@ -45,7 +45,7 @@ An event that is no longer wanted before its answer
     removes the domain that it made, unless CloudFormation lists that domain: another delivery of it was answered;
     gives back the domain that it took over, unless CloudFormation lists that domain, or a later event of the resource
     is running and the stack is not rolling back: that event continues with the domain;
-    puts back a domain that it found again in use, unless CloudFormation lists that domain, or a later event is running;
+    puts back a domain that it found again, unless CloudFormation lists that domain, or a later event is running;
     changes the settings of a domain back to OldResourceProperties if it is an Update with the same name that was
     throttled, no rollback sent it, and the stack is rolling back: the Update that rolls it back may have looked before.
 
