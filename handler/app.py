@@ -38,7 +38,7 @@ from handler.properties import (
     with_more_tags,
 )
 from handler.telemetry import logger
-from handler.timeliness import Rollback, Unwanted
+from handler.timeliness import Unwanted
 from handler.work import Work
 
 resource = CustomResource()
@@ -166,7 +166,7 @@ def _undone(unwanted: Unwanted, work: Work, desired: Desired, old: Desired) -> s
         return "Nothing was changed"
     if (work.done.has_made or work.done.before) and not work.is_continued(unwanted.listed):
         return work.withdrawn()
-    if work.questions.is_forward and stack.rollback(event) is Rollback.YES:
+    if work.questions.is_forward and stack.rollback(event).is_certain:
         return work.gone_back(lambda facts: undoing.go_back(event, desired, old, facts.live, shape), unwanted.listed)
     return "Nothing was undone"
 

@@ -30,8 +30,9 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                               absent                       nothing
                               own, made                    deleted; refused if it is protected and in use
                               own, `found`                 deleted if it is not in use; else left as it was found in a
-                                                           rollback*, deleted if there is none, and refused if it is
-                                                           protected or CloudFormation can't be asked
+                                                           rollback* (given back to nobody, with AdoptExisting, if the
+                                                           stack ends with it), deleted if there is none, and refused if
+                                                           it is protected or CloudFormation can't be asked
                               own, taken over              given back; deleted if it was unowned before, protection is
                                                            lifted, and the stack is not rolling back* (a resource of
                                                            the native type that still exists is an owner, too)
@@ -105,7 +106,7 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
         case Owner.OWN if claims[0].is_adopted:
             return _delete_taken_over(facts, claims, protection)
         case Owner.OWN if claims[0].request_id == FOUND:
-            return _delete_found(event, facts, protection)
+            return _delete_found(event, facts, protection, adopts=adopts)
         case Owner.OWN:
             return _delete_made(event, facts, protection)
         case Owner.LENT:
@@ -140,7 +141,7 @@ def _claim_known(event: Event, desired: Desired, claims: Claims, facts: Facts) -
         return ownership.take_over_again(claims, event)
     if facts.rollback is None:
         return Ask.ROLLBACK
-    if facts.rollback is Rollback.YES:
+    if facts.rollback.is_certain:
         return Leave(f"domain {name} now belongs to {refusals.holder(claims)}, so nothing was changed")
     return refusals.has_moved_on(event, name, claims, may_be_rolled_back=facts.rollback is Rollback.UNKNOWN)
 
@@ -157,7 +158,7 @@ def _claim_another(event: Event, desired: Desired, claims: Claims, facts: Facts)
             is_forward = facts.rollback is Rollback.NO
             return (ownership.take_back if is_forward else ownership.take_over_again)(claims, event)
         # A rollback comes back to a domain that the resource had. It must not fail for what has become of that since.
-        if facts.rollback is Rollback.YES or (is_lent and facts.rollback is Rollback.UNKNOWN):
+        if facts.rollback.is_certain or (is_lent and facts.rollback is Rollback.UNKNOWN):
             return Leave(f"domain {name} now {refusals.belongs(claims, tags)}, so nothing was changed")
     if desired.adopt_existing:
         # Without the holder's tags there may still be those of the claims behind it.
@@ -184,7 +185,7 @@ def _delete_made(event: Event, facts: Facts, protection: bool | None) -> Plan:
     return refusals.is_protected(event, name, use) if use else Destroy(name)
 
 
-def _delete_found(event: Event, facts: Facts, protection: bool | None) -> Plan:
+def _delete_found(event: Event, facts: Facts, protection: bool | None, *, adopts: bool) -> Plan:
     assert facts.live is not None
     name = facts.live["DomainName"]
     use = use_of(facts)
@@ -194,7 +195,9 @@ def _delete_found(event: Event, facts: Facts, protection: bool | None) -> Plan:
         return Destroy(name)
     if facts.rollback is None:
         return Ask.ROLLBACK
-    if facts.rollback is Rollback.YES:
+    if facts.rollback is Rollback.ENDS and adopts:  # the lender is gone, and nobody would end this claim
+        return reclaim(facts.live, ())
+    if facts.rollback.is_certain:
         return Leave(f"domain {name} is in use, and was there before the operation that is rolled back")
     if protection:
         return refusals.is_protected(event, name, use)

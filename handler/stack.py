@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import boto3
@@ -123,36 +123,56 @@ def judged(event: Event, listed: Listed | None, *, has_begun: bool = False) -> U
 def rollback(event: Event) -> Rollback:
     """Whether what the event asks for is part of a rollback, of its stack or of a stack that it is nested in.
 
-    A nested stack that is deleted in its parent's rollback is itself DELETE_IN_PROGRESS, and so is a stack that is
-    created with OnFailure DELETE, whose reason then says why its creation failed. A parent whose rollback is over has
-    nothing to do with what happens to a nested stack later. A Delete also counts as part of a rollback if no stack was
-    complete since the resource has its domain (history.py).
+    A Delete also counts as part of one if no stack was complete since the resource has its domain (history.py).
     """
     if not _may_ask():
         return Rollback.UNKNOWN
-    stacks, is_running = [], True
     try:
-        stack_id = event.stack_id
-        while stack_id:
-            stack = _describe_stack(event, stack_id)
-            status, reason = stack["StackStatus"], stack.get("StackStatusReason", "")
-            is_running = is_running and (stack_id == event.stack_id or status.endswith("_IN_PROGRESS"))
-            is_creation_undone = status.startswith("DELETE_") and any(words in reason for words in _CREATION_FAILED)
-            if is_running and ("ROLLBACK" in status or is_creation_undone):
-                return Rollback.YES
-            stacks.append((stack_id, status))
-            stack_id = stack.get("ParentId", "")
-        if event.request_type != "Delete":
-            return Rollback.NO
-        complete_at = min(
-            history.last_complete(stack_id, status, _events(event, stack_id)) for stack_id, status in stacks
+        stacks = list(_with_parents(event))
+        is_rollback = _is_rolling_back(stacks) or (
+            event.request_type == "Delete" and _was_never_complete(event, stacks)
         )
-        events = _events(event, event.stack_id)
-        is_undone = history.has_come_since(complete_at, event.logical_id, event.physical_id, events)
     except _CANT_TELL as error:
         logger.warning("CloudFormation could not be asked whether the stack is rolling back", error=str(error))
         return Rollback.UNKNOWN
-    return Rollback.YES if is_undone else Rollback.NO
+    if not is_rollback:
+        return Rollback.NO
+    return Rollback.ENDS if stacks[0]["StackStatus"].startswith(("ROLLBACK_", "DELETE_")) else Rollback.YES
+
+
+def _with_parents(event: Event) -> Iterator[Any]:
+    stack_id = event.stack_id
+    while stack_id:
+        stack = _describe_stack(event, stack_id)
+        yield stack
+        stack_id = stack.get("ParentId", "")
+
+
+def _is_rolling_back(stacks: Sequence[Any]) -> bool:
+    """Whether the first stack is rolling back, or one of those that it is nested in.
+
+    A nested stack that is deleted in its parent's rollback is itself DELETE_IN_PROGRESS, and so is a stack that is
+    created with OnFailure DELETE, whose reason then says why its creation failed. A parent whose rollback is over has
+    nothing to do with what happens to a nested stack later.
+    """
+    for number, stack in enumerate(stacks):
+        status, reason = stack["StackStatus"], stack.get("StackStatusReason", "")
+        if number > 0 and not status.endswith("_IN_PROGRESS"):
+            return False
+        is_creation_undone = status.startswith("DELETE_") and any(words in reason for words in _CREATION_FAILED)
+        if "ROLLBACK" in status or is_creation_undone:
+            return True
+    return False
+
+
+def _was_never_complete(event: Event, stacks: Sequence[Any]) -> bool:
+    """Whether the stack, or one that it is nested in, was never complete since the resource has its domain."""
+    complete_at = min(
+        history.last_complete(stack["StackId"], stack["StackStatus"], _events(event, stack["StackId"]))
+        for stack in stacks
+    )
+    events = _events(event, event.stack_id)
+    return history.has_come_since(complete_at, event.logical_id, event.physical_id, events)
 
 
 def _may_ask() -> bool:

@@ -88,11 +88,17 @@ NOT_LISTED = Listed("")  # the stack has no such resource
 
 
 class Rollback(enum.Enum):
-    """Whether the stack is rolling back."""
+    """Whether the stack is rolling back, or undoes by its deletion what never succeeded."""
 
     YES = "yes"
+    ENDS = "yes, and nothing is left of the stack then"
     NO = "no"
     UNKNOWN = "unknown"
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the stack is known to be rolling back."""
+        return self in (Rollback.YES, Rollback.ENDS)
 
 
 def is_late_to_start(event: Event, now: float) -> bool:

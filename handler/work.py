@@ -32,7 +32,6 @@ from handler.questions import Questions
 from handler.telemetry import logger
 from handler.timeliness import (
     Listed,
-    Rollback,
     has_succeeded,
     is_late_to_change,
     is_later_at_work,
@@ -135,7 +134,7 @@ class Work:
         if self.done.before is None or not is_later_at_work(self.event, listed):
             return False
         # That of a rollback does not go on with a domain that was taken over.
-        return not (self.has_taken_over and stack.rollback(self.event) is Rollback.YES)
+        return not (self.has_taken_over and stack.rollback(self.event).is_certain)
 
     def look(self) -> Live | None:
         """The live domain."""

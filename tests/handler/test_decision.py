@@ -357,6 +357,21 @@ ROWS = [
     ),
     *(
         Row(
+            f"a domain left by its lender, in use, {words}",
+            event,
+            live(FOUND_AGAIN, profiles=7),
+            plan,
+            (),
+            rollback=rollback,
+        )
+        for words, event, rollback, plan in (
+            ("in the rollback of its stack's creation", DELETE_ADOPTED, Rollback.ENDS, Change),
+            ("in the rollback of an update", DELETE_ADOPTED, Rollback.YES, Leave),
+            ("in the rollback of a creation that takes nothing over", DELETE, Rollback.ENDS, Leave),
+        )
+    ),
+    *(
+        Row(
             f"a domain found again in use, {words}",
             event,
             live(FOUND_AGAIN, profiles=7),

@@ -87,6 +87,24 @@ def test_data_that_was_there_before_a_takeover_survives_its_rollback_after_the_l
     assert domain in live_domains().values()
 
 
+def test_a_move_to_another_stack_can_be_tried_again_after_the_lender_has_gone(
+    resource: ListedResource, their_resource: ListedResource, third_resource: ListedResource
+) -> None:
+    """The first attempt leaves no claim: the second one would have the domain on loan from a stack that is gone."""
+    domain = existing_domain(THEIRS)
+    domain.profile_count = 1000
+    assert succeeded(resource.create(ADOPTING))
+    assert succeeded(their_resource.delete(LEAST))
+    resource.stack_is("ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.delete(ADOPTING))
+    assert holder() is None
+    assert succeeded(third_resource.create(UNPROTECTED))
+    third_resource.stack_is("CREATE_COMPLETE")
+    assert live_domains() == {"customers": domain}
+    assert succeeded(third_resource.delete_with_its_stack(UNPROTECTED))
+    assert live_domains() == {}
+
+
 def test_a_domain_that_was_moved_to_another_stack_is_deleted_with_that_stack(
     resource: ListedResource, their_resource: ListedResource
 ) -> None:

@@ -164,7 +164,7 @@ def detail(**members: Any) -> dict[str, Any]:
 
 
 def described(status: str, **members: Any) -> dict[str, Any]:
-    return {"Stacks": [{"StackName": "s", "CreationTime": BEGUN, "StackStatus": status, **members}]}
+    return {"Stacks": [{"StackId": STACK, "StackName": "s", "CreationTime": BEGUN, "StackStatus": status, **members}]}
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_where_cloudformation_cannot_be_asked_nothing_is_known(
             ],
             Rollback.NO,
         ),
-        ([described("ROLLBACK_IN_PROGRESS")], Rollback.YES),
+        ([described("ROLLBACK_IN_PROGRESS")], Rollback.ENDS),
         ([described("UPDATE_ROLLBACK_IN_PROGRESS")], Rollback.YES),
         ([described("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")], Rollback.YES),
         (
@@ -230,7 +230,7 @@ def test_where_cloudformation_cannot_be_asked_nothing_is_known(
                     StackStatusReason="The following resource(s) failed to create: [Queue]. Delete requested by user.",
                 )
             ],
-            Rollback.YES,
+            Rollback.ENDS,
         ),
         (
             [
@@ -239,9 +239,9 @@ def test_where_cloudformation_cannot_be_asked_nothing_is_known(
                     StackStatusReason="Stack creation time exceeded the specified timeout. Delete requested by user.",
                 )
             ],
-            Rollback.YES,
+            Rollback.ENDS,
         ),
-        ([described("DELETE_IN_PROGRESS", ParentId=PARENT), described("ROLLBACK_IN_PROGRESS")], Rollback.YES),
+        ([described("DELETE_IN_PROGRESS", ParentId=PARENT), described("ROLLBACK_IN_PROGRESS")], Rollback.ENDS),
         ([described("DELETE_IN_PROGRESS", ParentId=PARENT), described("DELETE_IN_PROGRESS")], Rollback.NO),
     ],
     ids=[
