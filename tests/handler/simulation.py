@@ -478,8 +478,11 @@ class Simulation:
         mine = promises.resource_of(sent.event)
         if call.name in live_domains():
             sent.seen_claims[call.name] = promises.resources(live_domains()[call.name].tags)
-        changed = {*seen_claims} ^ {*promises.resources(call.tags_before)}
-        return bool(changed if is_cancelled else changed - {mine})
+        seen, before = (
+            [each for each in resources if is_cancelled or each != mine]
+            for resources in (seen_claims, promises.resources(call.tags_before))
+        )
+        return seen != before
 
     def _raise_violation(self) -> None:
         if self.violations:
