@@ -29,7 +29,7 @@ class StackEvent:
 def last_complete(stack_id: str, status: str, newest_first: Iterable[StackEvent]) -> float:
     """When the stack was last complete before the operation that is running; 0.0 if no event says so.
 
-    `status` is the stack's. CloudFormation keeps events for 90 days.
+    `status` is the stack's. CloudFormation does not keep events for ever.
     """
     is_before = status != _CLEAN_UP  # the update whose clean-up is running has succeeded itself
     for event in newest_first:
