@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from handler.ownership import ADOPTED, FOUND, NATIVE_LOGICAL_ID, NATIVE_STACK_ID, NATIVE_TYPE
+from local.customerprofiles.models import Domain
 from tests.handler.cloudformation import STACK
 from tests.handler.describe_api import DescribeError
 from tests.handler.faults import Clock, Fault, FaultPlan, Wire, live_domains
@@ -74,33 +75,32 @@ def test_a_name_that_the_function_may_not_look_at_keeps_no_stack_from_rolling_ba
     assert days() == 90
 
 
-def test_data_that_was_there_before_a_takeover_survives_its_rollback_after_the_lender_has_gone(
-    resource: ListedResource, their_resource: ListedResource
-) -> None:
-    """The lender's resource is removed before the borrower's stack is complete."""
+@pytest.fixture
+def rolled_back(resource: ListedResource, their_resource: ListedResource) -> Domain:
+    """A domain with data that was to move to a new stack. Its lender let go, but the new stack failed."""
     domain = existing_domain(THEIRS)
     domain.profile_count = 1000
     assert succeeded(resource.create(ADOPTING))
     assert succeeded(their_resource.delete(LEAST))
     resource.stack_is("ROLLBACK_IN_PROGRESS")
     assert succeeded(resource.delete(ADOPTING))
-    assert domain in live_domains().values()
+    return domain
+
+
+def test_data_that_was_there_before_a_takeover_survives_its_rollback_after_the_lender_has_gone(
+    rolled_back: Domain,
+) -> None:
+    assert live_domains() == {"customers": rolled_back}
 
 
 def test_a_move_to_another_stack_can_be_tried_again_after_the_lender_has_gone(
-    resource: ListedResource, their_resource: ListedResource, third_resource: ListedResource
+    rolled_back: Domain, third_resource: ListedResource
 ) -> None:
     """The first attempt leaves no claim: the second one would have the domain on loan from a stack that is gone."""
-    domain = existing_domain(THEIRS)
-    domain.profile_count = 1000
-    assert succeeded(resource.create(ADOPTING))
-    assert succeeded(their_resource.delete(LEAST))
-    resource.stack_is("ROLLBACK_IN_PROGRESS")
-    assert succeeded(resource.delete(ADOPTING))
     assert holder() is None
     assert succeeded(third_resource.create(UNPROTECTED))
     third_resource.stack_is("CREATE_COMPLETE")
-    assert live_domains() == {"customers": domain}
+    assert live_domains() == {"customers": rolled_back}
     assert succeeded(third_resource.delete_with_its_stack(UNPROTECTED))
     assert live_domains() == {}
 
