@@ -8,12 +8,14 @@ UPDATE_COMPLETE_CLEANUP_IN_PROGRESS. Both undo an operation that never succeeded
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# A rollback that completes is no success of what it has rolled back. What was complete before has an older event.
-_COMPLETE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 _CLEAN_UP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+_COMPLETE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", _CLEAN_UP})
+_ROLLED_BACK = frozenset({"UPDATE_ROLLBACK_COMPLETE"})
+_BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
 
 
 @dataclass(frozen=True)
@@ -26,29 +28,35 @@ class StackEvent:
     status: str
 
 
-def last_complete(stack_id: str, status: str, newest_first: Iterable[StackEvent]) -> float:
-    """When the stack was last complete before the operation that is running; 0.0 if no event says so.
+def unfinished_since(stack_id: str, status: str, newest_first: Iterable[StackEvent], *, is_parent: bool) -> float:
+    """When the first operation began after which the stack was not complete again; infinity if there is none.
 
-    `status` is the stack's. CloudFormation does not keep events for ever.
+    `status` is the stack's. For a parent an operation that was rolled back is over. For the resource's own stack it is
+    not: the rollback may have left the resource out. CloudFormation does not keep events for ever.
     """
-    is_before = status != _CLEAN_UP  # the update whose clean-up is running has succeeded itself
+    ends = _COMPLETE | _ROLLED_BACK if is_parent else _COMPLETE
+    is_over = status != _CLEAN_UP  # the update whose clean-up is running has succeeded
+    began = math.inf
     for event in newest_first:
         if event.physical_id != stack_id:
             continue
-        if is_before and event.status in _COMPLETE:
-            return event.at
-        is_before = is_before or event.status == "UPDATE_IN_PROGRESS"
-    return 0.0
+        if not is_over:
+            is_over = event.status in _BEGINNINGS
+        elif event.status in ends:
+            break
+        elif event.status in _BEGINNINGS:
+            began = event.at
+    return began
 
 
-def has_come_since(complete_at: float, logical_id: str, physical_id: str, newest_first: Iterable[StackEvent]) -> bool:
-    """Whether the resource, or its domain of that name, has come into the stack since the stack was last complete.
+def has_come_since(began: float, logical_id: str, physical_id: str, newest_first: Iterable[StackEvent]) -> bool:
+    """Whether the resource, or its domain of that name, has come into the stack since then.
 
     The first event of a resource since then shows what it was: being created, or another domain that was renamed.
     """
     first = None
     for event in newest_first:
-        if event.at <= complete_at:
+        if event.at < began:
             break
         if event.logical_id == logical_id:
             first = event

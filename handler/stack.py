@@ -7,6 +7,7 @@ asking is switched off (ASK_CLOUDFORMATION) there is no warning.
 from __future__ import annotations
 
 import functools
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -167,12 +168,15 @@ def _is_rolling_back(stacks: Sequence[Any]) -> bool:
 
 def _was_never_complete(event: Event, stacks: Sequence[Any]) -> bool:
     """Whether the stack, or one that it is nested in, was never complete since the resource has its domain."""
-    complete_at = min(
-        history.last_complete(stack["StackId"], stack["StackStatus"], _events(event, stack["StackId"]))
-        for stack in stacks
+    began = min(
+        history.unfinished_since(
+            stack["StackId"], stack["StackStatus"], _events(event, stack["StackId"]), is_parent=number > 0
+        )
+        for number, stack in enumerate(stacks)
     )
-    events = _events(event, event.stack_id)
-    return history.has_come_since(complete_at, event.logical_id, event.physical_id, events)
+    if began == math.inf:
+        return False
+    return history.has_come_since(began, event.logical_id, event.physical_id, _events(event, event.stack_id))
 
 
 def _may_ask() -> bool:

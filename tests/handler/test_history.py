@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from handler.history import StackEvent, has_come_since, last_complete
+from handler.history import StackEvent, has_come_since, unfinished_since
 from tests.handler.cloudformation import STACK, stack_arn
 from tests.handler.describe_api import DescribeError
 from tests.handler.faults import Clock, live_domains
@@ -91,8 +91,8 @@ def test_whether_a_deletion_undoes_what_never_succeeded(
     happened: list[str | Sequence[tuple[str, str]]], is_undone: bool
 ) -> None:
     newest_first = events(*happened)
-    complete_at = last_complete(STACK, newest_first[0].status, newest_first)
-    assert has_come_since(complete_at, ME, DOMAIN, newest_first) is is_undone
+    began = unfinished_since(STACK, newest_first[0].status, newest_first, is_parent=False)
+    assert has_come_since(began, ME, DOMAIN, newest_first) is is_undone
 
 
 @pytest.mark.parametrize("statuses", [["ROLLBACK_IN_PROGRESS", "ROLLBACK_FAILED"], ["CREATE_FAILED"], []])
@@ -167,6 +167,27 @@ def test_a_nested_stack_was_complete_only_if_its_parent_was(
     listed_stacks.stack_is("DELETE_IN_PROGRESS", STACK, parent_id=PARENT)
     assert succeeded(resource.delete(UNPROTECTED))
     assert live_domains() == ({} if is_complete else {"customers": domain})
+
+
+@pytest.mark.parametrize("then", [[], ["UPDATE_IN_PROGRESS", "UPDATE_FAILED"]], ids=["never", "and failed"])
+def test_a_nested_stack_that_was_updated_by_itself_was_complete_though_its_parent_was_not_updated_since(
+    then: list[str], resource: ListedResource, listed_stacks: ListedStacks, clock: Clock
+) -> None:
+    """The parent is updated later, or never. An update of it that was rolled back before says nothing, either."""
+    existing_domain({}).profile_count = 1000
+    for status in ("CREATE_COMPLETE", "UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"):
+        clock.now += 60
+        listed_stacks.stack_is(status, PARENT)
+    listed_stacks.stack_is("UPDATE_IN_PROGRESS", STACK, parent_id=PARENT)
+    assert succeeded(resource.create(UNPROTECTED))
+    resource.lists("CREATE_COMPLETE", "customers")
+    listed_stacks.stack_is("UPDATE_COMPLETE", STACK, parent_id=PARENT)
+    for status in (*then, "DELETE_IN_PROGRESS"):
+        clock.now += 60
+        listed_stacks.stack_is(status, PARENT)
+    listed_stacks.stack_is("DELETE_IN_PROGRESS", STACK, parent_id=PARENT)
+    assert succeeded(resource.delete(UNPROTECTED))
+    assert live_domains() == {}
 
 
 def test_a_domain_is_given_back_where_the_stacks_events_cannot_be_read(
