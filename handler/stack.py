@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -128,11 +129,11 @@ def rollback(event: Event) -> Rollback:
     """
     if not _may_ask():
         return Rollback.UNKNOWN
+    stacks: list[Any] = []
     try:
-        stacks = list(_with_parents(event))
-        is_rollback = _is_rolling_back(stacks) or (
-            event.request_type == "Delete" and _was_never_complete(event, stacks)
-        )
+        is_rollback = _is_rolling_back(event, stacks)
+        if event.request_type == "Delete":
+            is_rollback = is_rollback or _was_never_complete(event, stacks)
     except _CANT_TELL as error:
         logger.warning("CloudFormation could not be asked whether the stack is rolling back", error=str(error))
         return Rollback.UNKNOWN
@@ -141,29 +142,35 @@ def rollback(event: Event) -> Rollback:
     return Rollback.ENDS if stacks[0]["StackStatus"].startswith(("ROLLBACK_", "DELETE_")) else Rollback.YES
 
 
-def _with_parents(event: Event) -> Iterator[Any]:
-    stack_id = event.stack_id
-    while stack_id:
-        stack = _describe_stack(event, stack_id)
-        yield stack
-        stack_id = stack.get("ParentId", "")
-
-
-def _is_rolling_back(stacks: Sequence[Any]) -> bool:
-    """Whether the first stack is rolling back, or one of those that it is nested in.
+def _is_rolling_back(event: Event, stacks: list[Any]) -> bool:
+    """Whether the event's stack is rolling back, or one that it is nested in. What is asked about goes on the list.
 
     A nested stack that is deleted in its parent's rollback is itself DELETE_IN_PROGRESS, and so is a stack that is
     created with OnFailure DELETE, whose reason then says why its creation failed. A parent whose rollback is over has
     nothing to do with what happens to a nested stack later.
     """
-    for number, stack in enumerate(stacks):
+    for stack in _with_parents(event):
+        stacks.append(stack)
         status, reason = stack["StackStatus"], stack.get("StackStatusReason", "")
-        if number > 0 and not status.endswith("_IN_PROGRESS"):
-            return False
         is_creation_undone = status.startswith("DELETE_") and any(words in reason for words in _CREATION_FAILED)
-        if "ROLLBACK" in status or is_creation_undone:
+        is_running = all(parent["StackStatus"].endswith("_IN_PROGRESS") for parent in stacks[1:])
+        if is_running and ("ROLLBACK" in status or is_creation_undone):
             return True
     return False
+
+
+def _with_parents(event: Event) -> Iterator[Any]:
+    """The event's stack, the one that it is nested in, and so on, as long as they exist."""
+    stack = _describe_stack(event, event.stack_id)
+    yield stack
+    while "ParentId" in stack:
+        try:
+            stack = _describe_stack(event, stack["ParentId"])
+        except ClientError as error:
+            if "does not exist" not in error.response["Error"]["Message"]:
+                raise
+            return
+        yield stack
 
 
 def _was_never_complete(event: Event, stacks: Sequence[Any]) -> bool:
@@ -213,7 +220,7 @@ def _ask(event: Event, operation: str, **arguments: str) -> Any:
                 code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
                 if pause is None or not (is_throttled(code, status) or status >= 500):
                     raise
-                time.sleep(pause)
+                time.sleep(random.uniform(pause / 2, pause))  # those that were throttled together come back apart
     except DeadlineReached as reached:
         reached.waiting_for = f"CloudFormation's answer to {operation}"
         raise

@@ -169,6 +169,36 @@ def test_a_nested_stack_was_complete_only_if_its_parent_was(
     assert live_domains() == ({} if is_complete else {"customers": domain})
 
 
+@pytest.mark.parametrize("status", ["gone", "throttled"])
+def test_the_rollback_of_a_nested_stack_does_not_depend_on_its_parent(
+    status: str, resource: ListedResource, their_resource: ListedResource, listed_stacks: ListedStacks
+) -> None:
+    """The domain is found, and its template says DeletionProtection: false: not knowing would destroy it."""
+    domain = existing_domain(THEIRS)
+    domain.profile_count = 1000
+    assert succeeded(resource.create(UNPROTECTED))
+    assert succeeded(their_resource.delete(LEAST))
+    listed_stacks.stack_is("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", STACK, parent_id=PARENT)
+    if status == "throttled":
+        listed_stacks.error_for = lambda operation: (
+            DescribeError.THROTTLED if listed_stacks.calls.count("DescribeStacks") > 1 else None
+        )
+    assert succeeded(resource.delete(UNPROTECTED))
+    assert live_domains() == {"customers": domain}
+
+
+def test_a_nested_stack_whose_parent_is_gone_is_deleted_with_its_domain(
+    resource: ListedResource, listed_stacks: ListedStacks
+) -> None:
+    """The parent retained it. Whether CloudFormation still names the parent is not documented."""
+    existing_domain({})
+    assert succeeded(resource.create(UNPROTECTED))
+    listed_stacks.stack_is("UPDATE_COMPLETE", STACK, parent_id=PARENT)
+    listed_stacks.stack_is("DELETE_IN_PROGRESS", STACK, parent_id=PARENT)
+    assert succeeded(resource.delete(UNPROTECTED))
+    assert live_domains() == {}
+
+
 @pytest.mark.parametrize("then", [[], ["UPDATE_IN_PROGRESS", "UPDATE_FAILED"]], ids=["never", "and failed"])
 def test_a_nested_stack_that_was_updated_by_itself_was_complete_though_its_parent_was_not_updated_since(
     then: list[str], resource: ListedResource, listed_stacks: ListedStacks, clock: Clock
