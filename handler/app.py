@@ -166,7 +166,7 @@ def _undone(unwanted: Unwanted, work: Work, desired: Desired, old: Desired) -> s
         return "Nothing was changed"
     if (work.done.has_made or work.done.before) and not work.is_continued(unwanted.listed):
         return work.withdrawn()
-    if work.questions.is_forward and stack.rollback(event).is_certain:
+    if work.questions.is_forward and stack.rollback(event).is_undoing:
         return work.gone_back(lambda facts: undoing.go_back(event, desired, old, facts.live, shape), unwanted.listed)
     return "Nothing was undone"
 

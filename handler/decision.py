@@ -30,9 +30,9 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                               absent                       nothing
                               own, made                    deleted; refused if it is protected and in use
                               own, `found`                 deleted if it is not in use; else left as it was found in a
-                                                           rollback* (given back to nobody, with AdoptExisting, if the
-                                                           stack ends with it), deleted if there is none, and refused if
-                                                           it is protected or CloudFormation can't be asked
+                                                           rollback* (with AdoptExisting its claim is removed, if the
+                                                           stack does not exist after it), deleted if there is none, and
+                                                           refused if it is protected or CloudFormation can't be asked
                               own, taken over              given back; deleted if it was unowned before, protection is
                                                            lifted, and the stack is not rolling back* (a resource of
                                                            the native type that still exists is an owner, too)
@@ -141,7 +141,7 @@ def _claim_known(event: Event, desired: Desired, claims: Claims, facts: Facts) -
         return ownership.take_over_again(claims, event)
     if facts.rollback is None:
         return Ask.ROLLBACK
-    if facts.rollback.is_certain:
+    if facts.rollback.is_undoing:
         return Leave(f"domain {name} now belongs to {refusals.holder(claims)}, so nothing was changed")
     return refusals.has_moved_on(event, name, claims, may_be_rolled_back=facts.rollback is Rollback.UNKNOWN)
 
@@ -158,7 +158,7 @@ def _claim_another(event: Event, desired: Desired, claims: Claims, facts: Facts)
             is_forward = facts.rollback is Rollback.NO
             return (ownership.take_back if is_forward else ownership.take_over_again)(claims, event)
         # A rollback comes back to a domain that the resource had. It must not fail for what has become of that since.
-        if facts.rollback.is_certain or (is_lent and facts.rollback is Rollback.UNKNOWN):
+        if facts.rollback.is_undoing or (is_lent and facts.rollback is Rollback.UNKNOWN):
             return Leave(f"domain {name} now {refusals.belongs(claims, tags)}, so nothing was changed")
     if desired.adopt_existing:
         # Without the holder's tags there may still be those of the claims behind it.
@@ -171,7 +171,7 @@ def _claim_again(event: Event, claims: Claims) -> Claims:
 
     It was there before this event, so the rollback of this event must not delete it once it is in use.
     """
-    if claims[0].request_id in (ADOPTED, FOUND, event.request_id):
+    if claims[0].request_id in (ADOPTED, event.request_id):
         return claims
     return ownership.hold_as(claims, claim_of(event, FOUND))
 
@@ -195,9 +195,9 @@ def _delete_found(event: Event, facts: Facts, protection: bool | None, *, adopts
         return Destroy(name)
     if facts.rollback is None:
         return Ask.ROLLBACK
-    if facts.rollback is Rollback.ENDS and adopts:  # the lender is gone, and nobody would end this claim
+    if facts.rollback is Rollback.ENDS and adopts:  # no event to come would remove the claim
         return reclaim(facts.live, ())
-    if facts.rollback.is_certain:
+    if facts.rollback.is_undoing:
         return Leave(f"domain {name} is in use, and was there before the operation that is rolled back")
     if protection:
         return refusals.is_protected(event, name, use)

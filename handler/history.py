@@ -9,13 +9,12 @@ UPDATE_COMPLETE_CLEANUP_IN_PROGRESS. Both undo an operation that never succeeded
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 _CLEAN_UP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 _COMPLETE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", _CLEAN_UP})
-_ROLLED_BACK = frozenset({"UPDATE_ROLLBACK_COMPLETE"})
-_BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
+_BEGINNINGS = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"})
 
 
 @dataclass(frozen=True)
@@ -28,36 +27,63 @@ class StackEvent:
     status: str
 
 
-def unfinished_since(stack_id: str, status: str, newest_first: Iterable[StackEvent], *, is_parent: bool) -> float:
-    """When the first operation began after which the stack was not complete again; infinity if there is none.
+@dataclass(frozen=True)
+class History:
+    """A stack, its status, and its events: the newest first, as far back as CloudFormation has kept them."""
 
-    `status` is the stack's. For a parent an operation that was rolled back is over. For the resource's own stack it is
-    not: the rollback may have left the resource out. CloudFormation does not keep events for ever.
-    """
-    ends = _COMPLETE | _ROLLED_BACK if is_parent else _COMPLETE
-    is_over = status != _CLEAN_UP  # the update whose clean-up is running has succeeded
-    began = math.inf
-    for event in newest_first:
-        if event.physical_id != stack_id:
-            continue
-        if not is_over:
-            is_over = event.status in _BEGINNINGS
-        elif event.status in ends:
-            break
-        elif event.status in _BEGINNINGS:
-            began = event.at
-    return began
+    stack_id: str
+    status: str
+    events: Iterable[StackEvent]
+
+    def has_undone(self, at: float) -> bool:
+        """Whether an operation was running at that time which was rolled back, or which never succeeded."""
+        has_succeeded = False
+        for event in self._before():
+            if event.at <= at:
+                return event.status in _BEGINNINGS and not has_succeeded
+            if event.status in _COMPLETE:
+                has_succeeded = True
+            elif "ROLLBACK" in event.status:
+                has_succeeded = False
+        return False
+
+    def unfinished_since(self, parents: Sequence[History]) -> float:
+        """When the first operation began after which the stack was not complete again; infinity if there is none.
+
+        A nested stack is complete before its parents. That counts only if they did not undo it.
+        """
+        began = math.inf
+        for event in self._before():
+            if event.status in _COMPLETE and not any(parent.has_undone(event.at) for parent in parents):
+                break
+            if event.status in _BEGINNINGS:
+                began = event.at
+        return began
+
+    def has_come_since(self, began: float, logical_id: str, physical_id: str) -> bool:
+        """Whether the resource, or its domain with that physical id, has come into the stack since then.
+
+        The first event of a resource since then shows what it was: being created, or another domain that was renamed.
+        """
+        first = None
+        for event in self.events:
+            if event.at < began:
+                break
+            if event.logical_id == logical_id:
+                first = event
+        return first is not None and (first.status.startswith("CREATE_") or first.physical_id not in ("", physical_id))
+
+    def _before(self) -> Iterator[StackEvent]:
+        """The stack's own events, without the update whose clean-up is running: that one has succeeded."""
+        is_before = self.status != _CLEAN_UP
+        for event in self.events:
+            if event.physical_id == self.stack_id:
+                if is_before:
+                    yield event
+                is_before = is_before or event.status in _BEGINNINGS
 
 
-def has_come_since(began: float, logical_id: str, physical_id: str, newest_first: Iterable[StackEvent]) -> bool:
-    """Whether the resource, or its domain of that name, has come into the stack since then.
-
-    The first event of a resource since then shows what it was: being created, or another domain that was renamed.
-    """
-    first = None
-    for event in newest_first:
-        if event.at < began:
-            break
-        if event.logical_id == logical_id:
-            first = event
-    return first is not None and (first.status.startswith("CREATE_") or first.physical_id not in ("", physical_id))
+def was_never_complete(own: History, parents: Sequence[History], logical_id: str, physical_id: str) -> bool:
+    """Whether a resource's stack, or one that it is nested in, was not complete since the resource has its domain."""
+    began = own.unfinished_since(parents)
+    return began < math.inf and own.has_come_since(began, logical_id, physical_id)

@@ -7,11 +7,10 @@ asking is switched off (ASK_CLOUDFORMATION) there is no warning.
 from __future__ import annotations
 
 import functools
-import math
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -24,7 +23,7 @@ from handler import history, timeliness
 from handler.deadline import DeadlineReached
 from handler.errors import is_throttled
 from handler.event import Event
-from handler.history import StackEvent
+from handler.history import History, StackEvent
 from handler.ownership import NATIVE_LOGICAL_ID, NATIVE_STACK_ID, NATIVE_TYPE
 from handler.telemetry import logger
 from handler.timeliness import NOT_LISTED, Listed, Rollback, Unwanted
@@ -125,17 +124,19 @@ def judged(event: Event, listed: Listed | None, *, has_begun: bool = False) -> U
 def rollback(event: Event) -> Rollback:
     """Whether what the event asks for is part of a rollback, of its stack or of a stack that it is nested in.
 
-    A Delete also counts as part of one if no stack was complete since the resource has its domain (history.py).
+    A Delete also counts as part of one if its stack, or one that it is nested in, was not complete since the resource
+    has its domain (history.py).
     """
     if not _may_ask():
         return Rollback.UNKNOWN
     stacks: list[Any] = []
     try:
         is_rollback = _is_rolling_back(event, stacks)
-        if event.request_type == "Delete":
-            is_rollback = is_rollback or _was_never_complete(event, stacks)
+        if event.request_type == "Delete" and not is_rollback:
+            own, *parents = (History(it["StackId"], it["StackStatus"], _Events(event, it["StackId"])) for it in stacks)
+            is_rollback = history.was_never_complete(own, parents, event.logical_id, event.physical_id)
     except _CANT_TELL as error:
-        logger.warning("CloudFormation could not be asked whether the stack is rolling back", error=str(error))
+        logger.warning("CloudFormation could not be asked whether this is a rollback", error=str(error))
         return Rollback.UNKNOWN
     if not is_rollback:
         return Rollback.NO
@@ -173,19 +174,6 @@ def _with_parents(event: Event) -> Iterator[Any]:
         yield stack
 
 
-def _was_never_complete(event: Event, stacks: Sequence[Any]) -> bool:
-    """Whether the stack, or one that it is nested in, was never complete since the resource has its domain."""
-    began = min(
-        history.unfinished_since(
-            stack["StackId"], stack["StackStatus"], _events(event, stack["StackId"]), is_parent=number > 0
-        )
-        for number, stack in enumerate(stacks)
-    )
-    if began == math.inf:
-        return False
-    return history.has_come_since(began, event.logical_id, event.physical_id, _events(event, event.stack_id))
-
-
 def _may_ask() -> bool:
     return os.environ.get("ASK_CLOUDFORMATION", "true") == "true"
 
@@ -194,20 +182,34 @@ def _describe_stack(event: Event, stack_id: str) -> Any:
     return _ask(event, "DescribeStacks", StackName=stack_id)["Stacks"][0]
 
 
-def _events(event: Event, stack_id: str) -> Iterator[StackEvent]:
-    page: Mapping[str, str] = {}
-    while True:
-        asked = _ask(event, "DescribeStackEvents", StackName=stack_id, **page)
-        for line in asked["StackEvents"]:
-            yield StackEvent(
-                line["Timestamp"].timestamp(),
-                line.get("LogicalResourceId", ""),
-                line.get("PhysicalResourceId", ""),
-                line.get("ResourceStatus", ""),
-            )
-        if not asked.get("NextToken"):
-            return
-        page = {"NextToken": asked["NextToken"]}
+class _Events:
+    """A stack's events, the newest first: read page by page as they are needed, and only once."""
+
+    def __init__(self, event: Event, stack_id: str) -> None:
+        self._read: list[StackEvent] = []
+        self._unread = self._pages(event, stack_id)
+
+    def __iter__(self) -> Iterator[StackEvent]:
+        yield from self._read
+        for line in self._unread:
+            self._read.append(line)
+            yield line
+
+    @staticmethod
+    def _pages(event: Event, stack_id: str) -> Iterator[StackEvent]:
+        following: Mapping[str, str] = {}
+        while True:
+            page = _ask(event, "DescribeStackEvents", StackName=stack_id, **following)
+            for line in page["StackEvents"]:
+                yield StackEvent(
+                    line["Timestamp"].timestamp(),
+                    line.get("LogicalResourceId", ""),
+                    line.get("PhysicalResourceId", ""),
+                    line.get("ResourceStatus", ""),
+                )
+            if not page.get("NextToken"):
+                return
+            following = {"NextToken": page["NextToken"]}
 
 
 def _ask(event: Event, operation: str, **arguments: str) -> Any:
@@ -220,7 +222,7 @@ def _ask(event: Event, operation: str, **arguments: str) -> Any:
                 code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
                 if pause is None or not (is_throttled(code, status) or status >= 500):
                     raise
-                time.sleep(random.uniform(pause / 2, pause))  # those that were throttled together come back apart
+                time.sleep(random.uniform(pause / 2, pause))  # not all at once again
     except DeadlineReached as reached:
         reached.waiting_for = f"CloudFormation's answer to {operation}"
         raise

@@ -88,16 +88,16 @@ NOT_LISTED = Listed("")  # the stack has no such resource
 
 
 class Rollback(enum.Enum):
-    """Whether the stack is rolling back, or undoes by its deletion what never succeeded."""
+    """Whether the stack is rolling back, or the event is a Delete that undoes an operation that never succeeded."""
 
     YES = "yes"
-    ENDS = "yes, and nothing is left of the stack then"
+    ENDS = "yes, and the stack does not exist after it"
     NO = "no"
     UNKNOWN = "unknown"
 
     @property
-    def is_certain(self) -> bool:
-        """Whether the stack is known to be rolling back."""
+    def is_undoing(self) -> bool:
+        """Whether it is known to be so."""
         return self in (Rollback.YES, Rollback.ENDS)
 
 

@@ -134,7 +134,7 @@ class Work:
         if self.done.before is None or not is_later_at_work(self.event, listed):
             return False
         # That of a rollback does not go on with a domain that was taken over.
-        return not (self.has_taken_over and stack.rollback(self.event).is_certain)
+        return not (self.has_taken_over and stack.rollback(self.event).is_undoing)
 
     def look(self) -> Live | None:
         """The live domain."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from handler.history import StackEvent, has_come_since, unfinished_since
+from handler.history import History, StackEvent, was_never_complete
 from tests.handler.cloudformation import STACK, stack_arn
 from tests.handler.describe_api import DescribeError
 from tests.handler.faults import Clock, live_domains
@@ -52,6 +52,8 @@ def events(*happened: str | Sequence[tuple[str, str]]) -> list[StackEvent]:
         (["CREATE_COMPLETE", "UPDATE_IN_PROGRESS", RENAMED, "UPDATE_ROLLBACK_COMPLETE", "DELETE_IN_PROGRESS"], True),
         (["CREATE_COMPLETE", "UPDATE_IN_PROGRESS", RENAMED, "UPDATE_COMPLETE", "DELETE_IN_PROGRESS"], False),
         ([CHANGED, "DELETE_IN_PROGRESS"], False),
+        ([CREATED, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS"], False),
+        ([CREATED, "IMPORT_COMPLETE", "UPDATE_IN_PROGRESS", "UPDATE_FAILED", "DELETE_IN_PROGRESS"], False),
         (["DELETE_IN_PROGRESS"], False),
         (
             [
@@ -91,8 +93,8 @@ def test_whether_a_deletion_undoes_what_never_succeeded(
     happened: list[str | Sequence[tuple[str, str]]], is_undone: bool
 ) -> None:
     newest_first = events(*happened)
-    began = unfinished_since(STACK, newest_first[0].status, newest_first, is_parent=False)
-    assert has_come_since(began, ME, DOMAIN, newest_first) is is_undone
+    stack = History(STACK, newest_first[0].status, newest_first)
+    assert was_never_complete(stack, [], ME, DOMAIN) is is_undone
 
 
 @pytest.mark.parametrize("statuses", [["ROLLBACK_IN_PROGRESS", "ROLLBACK_FAILED"], ["CREATE_FAILED"], []])
@@ -199,15 +201,46 @@ def test_a_nested_stack_whose_parent_is_gone_is_deleted_with_its_domain(
     assert live_domains() == {}
 
 
-@pytest.mark.parametrize("then", [[], ["UPDATE_IN_PROGRESS", "UPDATE_FAILED"]], ids=["never", "and failed"])
-def test_a_nested_stack_that_was_updated_by_itself_was_complete_though_its_parent_was_not_updated_since(
-    then: list[str], resource: ListedResource, listed_stacks: ListedStacks, clock: Clock
+@pytest.mark.parametrize(
+    "afterwards", [["UPDATE_ROLLBACK_COMPLETE"], ["UPDATE_FAILED"], ["UPDATE_FAILED", "UPDATE_IN_PROGRESS"]]
+)
+def test_a_nested_stack_that_came_with_an_update_that_failed_was_never_complete(
+    afterwards: list[str], resource: ListedResource, listed_stacks: ListedStacks, clock: Clock
 ) -> None:
-    """The parent is updated later, or never. An update of it that was rolled back before says nothing, either."""
-    existing_domain({}).profile_count = 1000
-    for status in ("CREATE_COMPLETE", "UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"):
+    """Its own creation was complete. It was left after the rollback, or its parent was deployed without rollback."""
+    domain = existing_domain({})
+    domain.profile_count = 1000
+    listed_stacks.stack_is("CREATE_COMPLETE", PARENT)
+    clock.now += 60
+    listed_stacks.stack_is("UPDATE_IN_PROGRESS", PARENT)
+    clock.now += 1
+    listed_stacks.stack_is("CREATE_IN_PROGRESS", STACK, parent_id=PARENT)
+    clock.now += 1
+    assert succeeded(resource.create(UNPROTECTED))
+    resource.lists("CREATE_COMPLETE", "customers")
+    listed_stacks.stack_is("CREATE_COMPLETE", STACK, parent_id=PARENT)
+    for status in afterwards:
         clock.now += 60
         listed_stacks.stack_is(status, PARENT)
+    if afterwards[-1] == "UPDATE_IN_PROGRESS":
+        clock.now += 60
+        listed_stacks.stack_is("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", PARENT)
+    listed_stacks.stack_is("DELETE_IN_PROGRESS", STACK, parent_id=PARENT)
+    assert succeeded(resource.delete(UNPROTECTED))
+    assert live_domains() == {"customers": domain}
+
+
+@pytest.mark.parametrize("then", [[], ["UPDATE_IN_PROGRESS", "UPDATE_FAILED"]], ids=["never", "and failed"])
+@pytest.mark.parametrize("before", ["UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED"])
+def test_a_nested_stack_that_was_updated_by_itself_was_complete_though_its_parent_was_not_updated_since(
+    then: list[str], before: str, resource: ListedResource, listed_stacks: ListedStacks, clock: Clock
+) -> None:
+    """The parent is updated later, or never. An update of it that failed before says nothing, either."""
+    existing_domain({}).profile_count = 1000
+    for status in ("CREATE_COMPLETE", "UPDATE_IN_PROGRESS", before):
+        clock.now += 60
+        listed_stacks.stack_is(status, PARENT)
+    clock.now += 60
     listed_stacks.stack_is("UPDATE_IN_PROGRESS", STACK, parent_id=PARENT)
     assert succeeded(resource.create(UNPROTECTED))
     resource.lists("CREATE_COMPLETE", "customers")
@@ -216,6 +249,41 @@ def test_a_nested_stack_that_was_updated_by_itself_was_complete_though_its_paren
         clock.now += 60
         listed_stacks.stack_is(status, PARENT)
     listed_stacks.stack_is("DELETE_IN_PROGRESS", STACK, parent_id=PARENT)
+    assert succeeded(resource.delete(UNPROTECTED))
+    assert live_domains() == {}
+
+
+def test_an_update_reads_no_events(resource: ListedResource, listed_stacks: ListedStacks) -> None:
+    existing_domain(THEIRS)
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    assert not succeeded(resource.update(LEAST, LEAST))
+    assert "DescribeStacks" in listed_stacks.calls
+    assert "DescribeStackEvents" not in listed_stacks.calls
+
+
+@pytest.mark.parametrize("error", [DescribeError.THROTTLED, DescribeError.ACCESS_DENIED])
+def test_a_domain_is_given_back_where_the_parent_cannot_be_asked(
+    error: DescribeError, resource: ListedResource, listed_stacks: ListedStacks
+) -> None:
+    existing_domain({})
+    assert succeeded(resource.create(UNPROTECTED))
+    for status in ("CREATE_COMPLETE", "DELETE_IN_PROGRESS"):
+        listed_stacks.stack_is(status, STACK, parent_id=PARENT)
+    listed_stacks.stack_is("DELETE_IN_PROGRESS", PARENT)
+    listed_stacks.error_for = lambda operation: error if listed_stacks.calls.count("DescribeStacks") > 1 else None
+    assert succeeded(resource.delete(UNPROTECTED))
+    assert "customers" in live_domains()
+
+
+def test_the_rollback_of_the_outermost_stack_says_nothing_if_a_parent_between_is_settled(
+    resource: ListedResource, listed_stacks: ListedStacks
+) -> None:
+    existing_domain({})
+    assert succeeded(resource.create(UNPROTECTED))
+    for status in ("CREATE_COMPLETE", "DELETE_IN_PROGRESS"):
+        listed_stacks.stack_is(status, STACK, parent_id=PARENT)
+    listed_stacks.stack_is("UPDATE_COMPLETE", PARENT, parent_id=stack_arn("outermost"))
+    listed_stacks.stack_is("UPDATE_ROLLBACK_IN_PROGRESS", stack_arn("outermost"))
     assert succeeded(resource.delete(UNPROTECTED))
     assert live_domains() == {}
 

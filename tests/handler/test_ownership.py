@@ -245,6 +245,7 @@ def numbered(claims: dict[int, Claim]) -> dict[str, str]:
         (numbered({0: adopted(A), 2: A}), (A,)),
         (numbered({0: adopted(B), 3: adopted(A), 10: B}), (adopted(B), adopted(A), B)),
         (numbered({2: A}), ()),
+        ({STACK_ID: STACK, LOGICAL_ID: "B"} | numbered({2: A}), (adopted(B), A)),
     ],
     ids=[
         "without a request-id it is not known which event made it",
@@ -255,6 +256,7 @@ def numbered(claims: dict[int, Claim]) -> dict[str, str]:
         "a gap between two claims of one resource",
         "several gaps",
         "a gap, and the holder's tags were removed",
+        "a gap, and the holder's request-id was removed",
     ],
 )
 def test_claims_with_removed_tags(tags: dict[str, str], claims: Claims) -> None:

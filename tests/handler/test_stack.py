@@ -264,7 +264,7 @@ def test_whether_a_stack_is_rolling_back(
 ) -> None:
     for answer, stack_id in zip(answers, (EVENT.stack_id, PARENT), strict=False):
         cloudformation.add_response("describe_stacks", answer, {"StackName": stack_id})
-    for _ in answers if rollback is Rollback.NO else ():
+    if rollback is Rollback.NO:
         cloudformation.add_response("describe_stack_events", {"StackEvents": []})
     assert stack.rollback(EVENT) is rollback
 
