@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 _CLEAN_UP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
-_COMPLETE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", _CLEAN_UP})
+_COMPLETE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", _CLEAN_UP})
 _BEGINNINGS = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"})
 
 
@@ -29,16 +29,15 @@ class StackEvent:
 
 @dataclass(frozen=True)
 class History:
-    """A stack, its status, and its events: the newest first, as far back as CloudFormation has kept them."""
+    """A stack and its events: the newest first, as far back as CloudFormation has kept them."""
 
     stack_id: str
-    status: str
     events: Iterable[StackEvent]
 
     def has_undone(self, at: float) -> bool:
         """Whether an operation was running at that time which was rolled back, or which never succeeded."""
         has_succeeded = False
-        for event in self._before():
+        for event in self._own():
             if event.at <= at:
                 return event.status in _BEGINNINGS and not has_succeeded
             if event.status in _COMPLETE:
@@ -53,7 +52,7 @@ class History:
         A nested stack is complete before its parents. That counts only if they did not undo it.
         """
         began = math.inf
-        for event in self._before():
+        for event in self._own():
             if event.status in _COMPLETE and not any(parent.has_undone(event.at) for parent in parents):
                 break
             if event.status in _BEGINNINGS:
@@ -71,16 +70,14 @@ class History:
                 break
             if event.logical_id == logical_id:
                 first = event
-        return first is not None and (first.status.startswith("CREATE_") or first.physical_id not in ("", physical_id))
+        return first is not None and (first.status.startswith("CREATE_") or first.physical_id != physical_id)
 
-    def _before(self) -> Iterator[StackEvent]:
-        """The stack's own events, without the update whose clean-up is running: that one has succeeded."""
-        is_before = self.status != _CLEAN_UP
-        for event in self.events:
-            if event.physical_id == self.stack_id:
-                if is_before:
-                    yield event
-                is_before = is_before or event.status in _BEGINNINGS
+    def _own(self) -> Iterator[StackEvent]:
+        """The stack's own events. Left out: a running clean-up, whose update removes the resource."""
+        own = (event for event in self.events if event.physical_id == self.stack_id)
+        for number, event in enumerate(own):
+            if number > 0 or event.status != _CLEAN_UP:
+                yield event
 
 
 def was_never_complete(own: History, parents: Sequence[History], logical_id: str, physical_id: str) -> bool:

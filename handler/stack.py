@@ -133,7 +133,7 @@ def rollback(event: Event) -> Rollback:
     try:
         is_rollback = _is_rolling_back(event, stacks)
         if event.request_type == "Delete" and not is_rollback:
-            own, *parents = (History(it["StackId"], it["StackStatus"], _Events(event, it["StackId"])) for it in stacks)
+            own, *parents = (History(it["StackId"], _Events(event, it["StackId"])) for it in stacks)
             is_rollback = history.was_never_complete(own, parents, event.logical_id, event.physical_id)
     except _CANT_TELL as error:
         logger.warning("CloudFormation could not be asked whether this is a rollback", error=str(error))

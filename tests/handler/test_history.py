@@ -52,8 +52,7 @@ def events(*happened: str | Sequence[tuple[str, str]]) -> list[StackEvent]:
         (["CREATE_COMPLETE", "UPDATE_IN_PROGRESS", RENAMED, "UPDATE_ROLLBACK_COMPLETE", "DELETE_IN_PROGRESS"], True),
         (["CREATE_COMPLETE", "UPDATE_IN_PROGRESS", RENAMED, "UPDATE_COMPLETE", "DELETE_IN_PROGRESS"], False),
         ([CHANGED, "DELETE_IN_PROGRESS"], False),
-        ([CREATED, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS"], False),
-        ([CREATED, "IMPORT_COMPLETE", "UPDATE_IN_PROGRESS", "UPDATE_FAILED", "DELETE_IN_PROGRESS"], False),
+        (["UPDATE_IN_PROGRESS", CREATED, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS"], False),
         (["DELETE_IN_PROGRESS"], False),
         (
             [
@@ -93,8 +92,7 @@ def test_whether_a_deletion_undoes_what_never_succeeded(
     happened: list[str | Sequence[tuple[str, str]]], is_undone: bool
 ) -> None:
     newest_first = events(*happened)
-    stack = History(STACK, newest_first[0].status, newest_first)
-    assert was_never_complete(stack, [], ME, DOMAIN) is is_undone
+    assert was_never_complete(History(STACK, newest_first), [], ME, DOMAIN) is is_undone
 
 
 @pytest.mark.parametrize("statuses", [["ROLLBACK_IN_PROGRESS", "ROLLBACK_FAILED"], ["CREATE_FAILED"], []])
@@ -202,7 +200,13 @@ def test_a_nested_stack_whose_parent_is_gone_is_deleted_with_its_domain(
 
 
 @pytest.mark.parametrize(
-    "afterwards", [["UPDATE_ROLLBACK_COMPLETE"], ["UPDATE_FAILED"], ["UPDATE_FAILED", "UPDATE_IN_PROGRESS"]]
+    "afterwards",
+    [
+        ["UPDATE_ROLLBACK_COMPLETE"],
+        ["UPDATE_ROLLBACK_COMPLETE", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"],
+        ["UPDATE_FAILED"],
+        ["UPDATE_FAILED", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"],
+    ],
 )
 def test_a_nested_stack_that_came_with_an_update_that_failed_was_never_complete(
     afterwards: list[str], resource: ListedResource, listed_stacks: ListedStacks, clock: Clock
@@ -222,9 +226,6 @@ def test_a_nested_stack_that_came_with_an_update_that_failed_was_never_complete(
     for status in afterwards:
         clock.now += 60
         listed_stacks.stack_is(status, PARENT)
-    if afterwards[-1] == "UPDATE_IN_PROGRESS":
-        clock.now += 60
-        listed_stacks.stack_is("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", PARENT)
     listed_stacks.stack_is("DELETE_IN_PROGRESS", STACK, parent_id=PARENT)
     assert succeeded(resource.delete(UNPROTECTED))
     assert live_domains() == {"customers": domain}
@@ -270,7 +271,9 @@ def test_a_domain_is_given_back_where_the_parent_cannot_be_asked(
     for status in ("CREATE_COMPLETE", "DELETE_IN_PROGRESS"):
         listed_stacks.stack_is(status, STACK, parent_id=PARENT)
     listed_stacks.stack_is("DELETE_IN_PROGRESS", PARENT)
-    listed_stacks.error_for = lambda operation: error if listed_stacks.calls.count("DescribeStacks") > 1 else None
+    listed_stacks.error_for = lambda operation: (
+        error if operation == "DescribeStacks" and listed_stacks.calls.count(operation) > 1 else None
+    )
     assert succeeded(resource.delete(UNPROTECTED))
     assert "customers" in live_domains()
 
