@@ -53,6 +53,7 @@ def events(*happened: str | Sequence[tuple[str, str]]) -> list[StackEvent]:
         (["CREATE_COMPLETE", "UPDATE_IN_PROGRESS", RENAMED, "UPDATE_COMPLETE", "DELETE_IN_PROGRESS"], False),
         ([CHANGED, "DELETE_IN_PROGRESS"], False),
         (["UPDATE_IN_PROGRESS", CREATED, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS"], False),
+        (["CREATE_IN_PROGRESS", [("CREATE_COMPLETE", DOMAIN)], "DELETE_IN_PROGRESS"], True),
         (["DELETE_IN_PROGRESS"], False),
         (
             [
