@@ -273,6 +273,19 @@ def test_a_domain_made_by_hand_is_taken_over_if_the_template_says_so(
     assert domain["CreatedAt"] == created
 
 
+def test_a_domain_that_was_handed_over_to_a_stack_survives_the_rollback_of_its_creation(
+    stack: Stack, api: CustomerProfilesClient, name: str
+) -> None:
+    api.create_domain(DomainName=name, DefaultExpirationDays=30)
+    properties = {"DomainName": name, "DefaultExpirationDays": 30, "AdoptExisting": True, "DeletionProtection": False}
+
+    events = stack.deploy(properties, beside={"Broken": domain_resource({"DomainName": "x"}) | {"DependsOn": "Domain"}})
+
+    assert events[-1].status == "ROLLBACK_COMPLETE"
+    assert names(api) == {name}
+    assert not described(api, name)["Tags"]
+
+
 def test_a_domain_moves_to_another_stack_which_owns_it_from_then_on(
     stack: Stack, other_stack: Stack, api: CustomerProfilesClient, name: str
 ) -> None:
