@@ -28,7 +28,8 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
 
     Delete, physical id is the domain's name:
                               absent                       nothing
-                              own, made                    deleted; refused if it is protected and in use
+                              own, made                    deleted; refused if it is protected and in use; left if a
+                                                           resource of the native type has imported it
                               own, `found`                 deleted if it is not in use; else left as it was found in a
                                                            rollback* (with AdoptExisting its claim is removed, if the
                                                            stack does not exist after it), deleted if there is none, and
@@ -178,11 +179,10 @@ def _claim_again(event: Event, claims: Claims) -> Claims:
 
 def _delete_made(event: Event, facts: Facts, protection: bool | None) -> Plan:
     assert facts.live is not None
-    name = facts.live["DomainName"]
     use = use_of(facts) if protection else Use()
     if isinstance(use, Ask):
         return use
-    return refusals.is_protected(event, name, use) if use else Destroy(name)
+    return refusals.is_protected(event, facts.live["DomainName"], use) if use else _destroy(facts)
 
 
 def _delete_found(event: Event, facts: Facts, protection: bool | None, *, adopts: bool) -> Plan:
@@ -192,7 +192,7 @@ def _delete_found(event: Event, facts: Facts, protection: bool | None, *, adopts
     if isinstance(use, Ask):
         return use
     if not use:
-        return Destroy(name)
+        return _destroy(facts)
     if facts.rollback is None:
         return Ask.ROLLBACK
     if facts.rollback is Rollback.ENDS and adopts:  # no event to come would remove the claim
@@ -203,7 +203,7 @@ def _delete_found(event: Event, facts: Facts, protection: bool | None, *, adopts
         return refusals.is_protected(event, name, use)
     if protection is None and facts.rollback is Rollback.UNKNOWN:
         return refusals.may_be_rolled_back(event, name, use)
-    return Destroy(name, asks=True)
+    return _destroy(facts, asks=True)
 
 
 def _delete_taken_over(facts: Facts, claims: Claims, protection: bool | None) -> Plan:
@@ -213,8 +213,14 @@ def _delete_taken_over(facts: Facts, claims: Claims, protection: bool | None) ->
         return given_back
     if facts.rollback is None:
         return Ask.ROLLBACK
-    if facts.rollback is not Rollback.NO:
-        return given_back
-    if NATIVE_STACK_ID in facts.live.get("Tags", {}) and not facts.is_native_gone:
-        return Ask.NATIVE if facts.is_native_gone is None else given_back
-    return Destroy(facts.live["DomainName"], asks=True)
+    return _destroy(facts, asks=True, otherwise=given_back) if facts.rollback is Rollback.NO else given_back
+
+
+def _destroy(facts: Facts, *, asks: bool = False, otherwise: Plan | None = None) -> Plan:
+    """Delete the domain, but not if a resource of the native type has it: it was there before, or has imported it."""
+    assert facts.live is not None
+    name, tags = facts.live["DomainName"], facts.live.get("Tags", {})
+    if NATIVE_STACK_ID in tags and not facts.is_native_gone:
+        native = Leave(f"domain {name} {refusals.belongs((), tags)}")
+        return Ask.NATIVE if facts.is_native_gone is None else otherwise or native
+    return Destroy(name, asks=asks)

@@ -416,6 +416,28 @@ ROWS = [
             ("is deleted if the native resource has left its stack", True, Destroy),
         )
     ),
+    *(
+        Row(
+            f"{what} that a native resource has imported, {words}",
+            DELETE,
+            live(claim, tags=NATIVE, profiles=profiles),
+            plan,
+            why=why,
+            contents=Use(),
+            rollback=Rollback.NO,
+            is_native_gone=is_gone,
+        )
+        for what, claim, profiles in (
+            ("a domain of its own", MADE, 7),
+            ("a domain found again in use", FOUND_AGAIN, 7),
+            ("a domain found again with nothing in it", FOUND_AGAIN, 0),
+        )
+        for words, is_gone, plan, why in (
+            ("is asked about", None, Ask.NATIVE, ""),
+            ("is left to it", False, Leave, "belongs to Native of stack"),
+            ("is deleted if it has left its stack", True, Destroy, ""),
+        )
+    ),
     Row(
         "an unprotected domain taken over from nobody, in a rollback, is given back",
         DELETE_UNPROTECTED,

@@ -166,6 +166,24 @@ def test_a_domain_of_the_native_type_is_deleted_only_if_its_native_resource_has_
     assert ("customers" in live_domains()) is stays
 
 
+@pytest.mark.parametrize("is_created_again", [False, True])
+def test_a_domain_that_a_native_resource_has_imported_is_not_deleted(
+    is_created_again: bool, resource: ListedResource, listed_stacks: ListedStacks
+) -> None:
+    """Nobody removed the old tags before the import (docs/migration.md), and the old template was deployed again."""
+    domain = existing_domain({**MADE, NATIVE_STACK_ID: THEIR_STACK, NATIVE_LOGICAL_ID: "Native"})
+    domain.profile_count = 1000
+    listed_stacks.stack_is("UPDATE_COMPLETE", THEIR_STACK)
+    listed_stacks.lists(
+        "UPDATE_COMPLETE", "customers", stack_id=THEIR_STACK, logical_id="Native", resource_type=NATIVE_TYPE
+    )
+    if is_created_again:
+        assert succeeded(resource.create(LEAST))
+    resource.stack_is("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+    assert succeeded(resource.delete(LEAST))
+    assert live_domains() == {"customers": domain}
+
+
 def test_a_takeover_that_others_overtake_leaves_no_claim_that_nobody_ends(
     resource: ListedResource, their_resource: ListedResource, third_resource: ListedResource, wire: Wire, clock: Clock
 ) -> None:
