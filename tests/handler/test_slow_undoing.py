@@ -290,7 +290,7 @@ def test_a_question_that_is_throttled_leaves_time_for_the_event_itself(
     start = clock.now
     assert not succeeded(resource.update({**CHANGED, "ServiceTimeout": service_timeout}, LEAST))
     pauses_of_botocore = 5  # each attempt is followed by one of up to a second
-    assert seconds <= clock.now - start <= seconds + pauses_of_botocore + 1
+    assert seconds / 2 <= clock.now - start <= seconds + pauses_of_botocore + 1
 
 
 def test_an_old_delete_is_not_carried_out_because_cloudformation_did_not_answer_at_first(
