@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Generator, Iterator
@@ -58,8 +57,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
     """Replace unpaired surrogates in captured output: pytest-xdist cannot send them between processes."""
-    data = yield
-    return json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")) if data else data
+    data: dict[str, Any] | None = _without_surrogates((yield))
+    return data
+
+
+def _without_surrogates(value: Any) -> Any:
+    """The same value, also in its types: pytest expects the place of a skipped test as a tuple."""
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case dict():
+            return {key: _without_surrogates(item) for key, item in value.items()}
+        case list() | tuple():
+            return type(value)(map(_without_surrogates, value))
+    return value
 
 
 @pytest.fixture(scope="session")
