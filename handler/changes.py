@@ -110,6 +110,11 @@ def _differing(desired: Desired, old: Desired, live: Live, shape: StructureShape
     return differing
 
 
+def is_locked(live: Live) -> bool:
+    """Whether the service can't change a property of the domain now."""
+    return any(_is_locked(name, live) for name in LOCKED_DURING)
+
+
 def _is_locked(name: str, live: Live) -> bool:
     value = live.get(name)
     return isinstance(value, Mapping) and value.get("Status") == LOCKED_DURING[name]

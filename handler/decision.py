@@ -10,7 +10,8 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                                                            put back as it was if that fails
     Create                    unowned, lent or foreign     refused; with AdoptExisting taken over, then converged;
                                                            put back as it was if that fails
-    Update, same name         own                          converge
+    Update, same name         own                          converge; nothing if it rolls back an Update that had a
+                                                           mistake, since that made no call
     Update, same name         unowned                      claimed (`adopted` with AdoptExisting, else `found`), then
                                                            converged
     Update, same name         foreign, or lent to another  nothing in a rollback, which must not fail for that; else
@@ -23,21 +24,21 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
     Update, new name          unowned, foreign, or lent    nothing in a rollback, which comes back to a domain that the
                               to another stack             resource had; else as a Create (nothing if it is lent and
                                                            CloudFormation can't be asked)
-    Update, back to the name  (the domain of the           undone, as after a failed Create; then the event goes on
-    that it never left        replacement that failed)
+    Update after a            (the domain of that          undone, as after a Create that was never answered; then
+    replacement that failed   replacement)                 the event goes on
 
     Delete, physical id is the domain's name:
                               absent                       nothing
-                              own, made                    deleted; refused if it is protected and in use; left if a
-                                                           resource of the native type has imported it
-                              own, `found`                 deleted if it is not in use; else left as it was found in a
-                                                           rollback* (with AdoptExisting its claim is removed, if the
-                                                           stack does not exist after it), deleted if there is none, and
-                                                           refused if it is protected or CloudFormation can't be asked
+                              own, made                    deleted; refused if it is protected and in use
+                              own, `found`                 left in a rollback*, if it is in use or was made before the
+                                                           operation (with AdoptExisting its claim is removed, if the
+                                                           stack does not exist after it); refused if it is in use, and
+                                                           protected or CloudFormation can't be asked; else deleted
                               own, taken over              given back; deleted if it was unowned before, protection is
                                                            lifted, and the stack is not rolling back* (a resource of
                                                            the native type that still exists is an owner, too)
-                              lent                         let go
+                              lent                         let go; nothing in a rollback*, if it is `found` and lent to
+                                                           another stack, whose it would be then
                               foreign                      nothing: the domain has moved on
                               unowned                      nothing with AdoptExisting (it was given back before), else
                                                            refused
@@ -48,30 +49,34 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                               taken over                   given back, or let go
                               anything else                nothing
     Delete after a Create that was never answered (CloudFormation made the physical id up):
-                              own, made or `found`         deleted; left if it is in use; refused if the API does
-                                                           not tell
+                              own, made or `found`         deleted; left if it is in use, or was made before the
+                                                           operation that is rolled back; refused if the API does not
+                                                           tell whether it is in use
                               taken over                   given back, or let go
                               anything else                nothing
 
 * Or the stack was never complete with the domain (history.py).
 
-A domain is in use if it holds profiles or objects, or if there are integrations or object types in it. Whether it does
-and whether the stack is rolling back is asked only where it decides: the plan is then a question (`Ask`), and with the
-answer among the facts the same function decides again.
+A resource of the native type that has imported a domain keeps it: nothing of the above deletes it then.
+
+A domain is in use if it holds profiles or objects, or if there are integrations or object types in it. Whether it does,
+whether the stack is rolling back and since when is asked only where it decides: the plan is then a question (`Ask`),
+and with the answer among the facts the same function decides again.
 """
 
 from __future__ import annotations
 
 from botocore.model import StructureShape
 
-from handler import ownership, refusals
+from handler import changes, ownership, refusals
+from handler.changes import Live
 from handler.convergence import converge, reclaim
 from handler.event import Event
 from handler.ownership import ADOPTED, FOUND, NATIVE_STACK_ID, Claims, Owner, claim_of, owner, read_claims, tags_of
-from handler.plans import Ask, Destroy, Facts, Leave, Make, Plan, Refuse, Use
+from handler.plans import Ask, Facts, Leave, Make, Plan, Refuse, Use
 from handler.properties import CLEARED_BY_EMPTY, Desired
 from handler.timeliness import Rollback
-from handler.undoing import undo, use_of
+from handler.undoing import destroy, undo, use_of, was_there_before
 
 
 def create_or_update(event: Event, desired: Desired, old: Desired, shape: StructureShape, facts: Facts) -> Plan:
@@ -83,6 +88,12 @@ def create_or_update(event: Event, desired: Desired, old: Desired, shape: Struct
         settings = {k: v for k, v in desired.settings.items() if not (v == "" and k in CLEARED_BY_EMPTY)}
         return Make(desired.name, settings, {**desired.tags, **tags_of((claim_of(event, event.request_id),))})
     claims = read_claims(facts.live.get("Tags", {}))
+    if owner(claims, event) is Owner.OWN and _may_be_as_before(event, desired, old, facts.live):
+        if facts.rollback is None:
+            return Ask.ROLLBACK
+        if facts.rollback.is_undoing and not old.name:
+            return Leave("the Update that is rolled back had a mistake in its properties, and changed nothing")
+        old = desired if facts.rollback.is_undoing else old
     allowed = _claim(event, desired, claims, facts)
     if not isinstance(allowed, tuple):
         return allowed
@@ -111,12 +122,21 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
         case Owner.OWN:
             return _delete_made(event, facts, protection)
         case Owner.LENT:
-            return reclaim(facts.live, ownership.let_go(claims, event))
+            return _delete_lent(event, facts, claims)
         case Owner.FOREIGN:
             return Leave(f"domain {name} now belongs to {refusals.holder(claims)}")
     if adopts or facts.has_changed:
         return Leave(f"domain {name} was given back before")
     return refusals.lost_its_tags(event, name, facts.live.get("Tags", {}))
+
+
+def _may_be_as_before(event: Event, desired: Desired, old: Desired, live: Live) -> bool:
+    """Whether an Update of an own domain changes nothing that the template has changed, if it is a rollback.
+
+    What differs then was changed by hand. It must not make the rollback fail.
+    """
+    had_mistake = event.is_for(desired.name) and not old.name
+    return had_mistake or (event.is_rename(desired.name) and changes.is_locked(live))
 
 
 def _claim(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:
@@ -182,7 +202,7 @@ def _delete_made(event: Event, facts: Facts, protection: bool | None) -> Plan:
     use = use_of(facts) if protection else Use()
     if isinstance(use, Ask):
         return use
-    return refusals.is_protected(event, facts.live["DomainName"], use) if use else _destroy(facts)
+    return refusals.is_protected(event, facts.live["DomainName"], use) if use else destroy(facts)
 
 
 def _delete_found(event: Event, facts: Facts, protection: bool | None, *, adopts: bool) -> Plan:
@@ -191,19 +211,34 @@ def _delete_found(event: Event, facts: Facts, protection: bool | None, *, adopts
     use = use_of(facts)
     if isinstance(use, Ask):
         return use
-    if not use:
-        return _destroy(facts)
     if facts.rollback is None:
         return Ask.ROLLBACK
-    if facts.rollback is Rollback.ENDS and adopts:  # no event to come would remove the claim
-        return reclaim(facts.live, ())
     if facts.rollback.is_undoing:
-        return Leave(f"domain {name} is in use, and was there before the operation that is rolled back")
-    if protection:
+        was_there = bool(use) or was_there_before(facts)
+        if isinstance(was_there, Ask):
+            return was_there
+        if was_there and facts.rollback is Rollback.ENDS and adopts:  # no event to come would remove the claim
+            return reclaim(facts.live, ())
+        if was_there:
+            return Leave(f"domain {name} is in use, or was there before the operation that is rolled back")
+    elif use and protection:
         return refusals.is_protected(event, name, use)
-    if protection is None and facts.rollback is Rollback.UNKNOWN:
+    elif use and protection is None and facts.rollback is Rollback.UNKNOWN:
         return refusals.may_be_rolled_back(event, name, use)
-    return _destroy(facts, asks=True)
+    return destroy(facts, asks=True)
+
+
+def _delete_lent(event: Event, facts: Facts, claims: Claims) -> Plan:
+    assert facts.live is not None
+    mine = next(claim for claim in claims if claim.is_of(event))
+    if mine.request_id == FOUND and not ownership.is_lent_within_stack(claims, event):
+        if facts.rollback is None:
+            return Ask.ROLLBACK
+        # The borrower would inherit the domain, and its stack would delete what was there before.
+        if facts.rollback.is_undoing:
+            name = facts.live["DomainName"]
+            return Leave(f"domain {name} is lent, and was there before the operation that is rolled back")
+    return reclaim(facts.live, ownership.let_go(claims, event))
 
 
 def _delete_taken_over(facts: Facts, claims: Claims, protection: bool | None) -> Plan:
@@ -213,14 +248,4 @@ def _delete_taken_over(facts: Facts, claims: Claims, protection: bool | None) ->
         return given_back
     if facts.rollback is None:
         return Ask.ROLLBACK
-    return _destroy(facts, asks=True, otherwise=given_back) if facts.rollback is Rollback.NO else given_back
-
-
-def _destroy(facts: Facts, *, asks: bool = False, otherwise: Plan | None = None) -> Plan:
-    """Delete the domain, but not if a resource of the native type has it: it was there before, or has imported it."""
-    assert facts.live is not None
-    name, tags = facts.live["DomainName"], facts.live.get("Tags", {})
-    if NATIVE_STACK_ID in tags and not facts.is_native_gone:
-        native = Leave(f"domain {name} {refusals.belongs((), tags)}")
-        return Ask.NATIVE if facts.is_native_gone is None else otherwise or native
-    return Destroy(name, asks=asks)
+    return destroy(facts, asks=True, otherwise=given_back) if facts.rollback is Rollback.NO else given_back

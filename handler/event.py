@@ -108,9 +108,10 @@ class Event:
     def replacement_to_undo(self, name: str, old_name: str) -> str:
         """The domain that a replacement meant to make before it failed, "" where the event undoes none.
 
-        Its rollback comes back to the name in PhysicalResourceId, with OldResourceProperties naming another one.
+        What follows it, its rollback or (with --disable-rollback) another Update, has OldResourceProperties with a name
+        that is not in PhysicalResourceId.
         """
-        return old_name if self.is_for(name) and old_name != name else ""
+        return old_name if old_name not in (name, self.physical_id) else ""
 
     def age(self, now: float) -> float:
         """How many seconds ago CloudFormation sent the event; infinite if that is not known."""

@@ -66,6 +66,7 @@ class Ask(enum.Enum):
 
     CONTENTS = "what is in the domain that Stats does not count"
     ROLLBACK = "is the stack rolling back"
+    BEGAN = "when did the operation begin that is undone"
     NATIVE = "does the resource of the native type still exist that the domain's system tags name"
 
 
@@ -90,6 +91,7 @@ class Facts:
     live: Live | None
     contents: Use | None = None  # what is in the domain that Stats does not count
     rollback: Rollback | None = None
+    began: float | None = None  # when the operation began that is undone, in seconds since 1970; 0 if not known
     is_native_gone: bool | None = None
     has_taken_over: bool = False  # this event took the domain over
     has_changed: bool = False  # this event has made, claimed, given back or changed the domain, or may have

@@ -7,10 +7,11 @@ asking is switched off (ASK_CLOUDFORMATION) there is no warning.
 from __future__ import annotations
 
 import functools
+import math
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -133,7 +134,7 @@ def rollback(event: Event) -> Rollback:
     try:
         is_rollback = _is_rolling_back(event, stacks)
         if event.request_type == "Delete" and not is_rollback:
-            own, *parents = (History(it["StackId"], _Events(event, it["StackId"])) for it in stacks)
+            own, *parents = _histories(event, stacks)
             is_rollback = history.was_never_complete(own, parents, event.logical_id, event.physical_id)
     except _CANT_TELL as error:
         logger.warning("CloudFormation could not be asked whether this is a rollback", error=str(error))
@@ -141,6 +142,26 @@ def rollback(event: Event) -> Rollback:
     if not is_rollback:
         return Rollback.NO
     return Rollback.ENDS if stacks[0]["StackStatus"].startswith(("ROLLBACK_", "DELETE_")) else Rollback.YES
+
+
+def undone_since(event: Event) -> float:
+    """When the operation began whose work the event undoes, in seconds since 1970; 0 where that can't be asked.
+
+    It is the first operation after which the event's stack was not complete again.
+    """
+    if not _may_ask():
+        return 0.0
+    try:
+        own, *parents = _histories(event, _with_parents(event))
+        began = own.unfinished_since(parents)
+    except _CANT_TELL as error:
+        logger.warning("CloudFormation could not be asked when the operation began", error=str(error))
+        return 0.0
+    return began if began < math.inf else 0.0
+
+
+def _histories(event: Event, stacks: Iterable[Any]) -> list[History]:
+    return [History(stack["StackId"], _Events(event, stack["StackId"])) for stack in stacks]
 
 
 def _is_rolling_back(event: Event, stacks: list[Any]) -> bool:

@@ -81,7 +81,7 @@ class Unwanted:
     why: str
 
 
-_BETWEEN_CLOCKS = 3.0  # seconds
+BETWEEN_CLOCKS = 3.0  # seconds
 _LONGEST_RUN = 900.0  # seconds that Lambda lets any function run
 
 NOT_LISTED = Listed("")  # the stack has no such resource
@@ -143,7 +143,7 @@ def has_never_succeeded(event: Event, listed: Listed, name: str) -> bool:
     if listed_id.endswith(f":{event.request_id}"):
         return True
     is_made_up = not listed_id or event.is_made_up(listed_id, name)
-    ran_until = (event.sent_at or 0) + min(_LONGEST_RUN, event.service_timeout) + _BETWEEN_CLOCKS
+    ran_until = (event.sent_at or 0) + min(_LONGEST_RUN, event.service_timeout) + BETWEEN_CLOCKS
     return is_made_up and listed.since <= ran_until
 
 
@@ -177,7 +177,7 @@ def _began_after(event: Event, listed: Listed) -> bool:
     """
     if event.sent_at is None:
         return False
-    return listed.since >= event.sent_at + 1 + (0 if event.request_type == "Update" else _BETWEEN_CLOCKS)
+    return listed.since >= event.sent_at + 1 + (0 if event.request_type == "Update" else BETWEEN_CLOCKS)
 
 
 def why_unwanted(event: Event, listed: Listed) -> str:

@@ -12,9 +12,10 @@ from handler import changes, ownership, refusals
 from handler.changes import Changes, Live
 from handler.convergence import converge, reclaim
 from handler.event import Event
-from handler.ownership import Owner, owner, read_claims, tags_of
+from handler.ownership import NATIVE_STACK_ID, Owner, owner, read_claims, tags_of
 from handler.plans import Ask, Change, Destroy, Facts, Leave, Plan, Use
 from handler.properties import Desired
+from handler.timeliness import BETWEEN_CLOCKS
 
 _COUNTS = {"ProfileCount": "profiles", "ObjectCount": "objects"}  # of Stats: customer data
 
@@ -24,9 +25,9 @@ def undo(
 ) -> Plan:
     """Decide on what a Create, or an Update to a new name, did that came to nothing: it failed, or is not wanted.
 
-    `made_by` is the request-id that its domain has, None where that is not known; `even_in_use` deletes a domain that
-    is in use by then, `even_if_unknown` one for which Stats counts nothing and the rest is not known: one that this
-    event itself has just made.
+    `made_by` is the request-id that its domain has, None where that is not known: then the domain's age tells whether
+    the operation that is undone has made it. `even_in_use` deletes a domain that is in use by then, `even_if_unknown`
+    one for which Stats counts nothing and the rest is not known: one that this event itself has just made.
     """
     if facts.live is None:
         return Leave("it left no domain behind")
@@ -43,14 +44,43 @@ def undo(
         return reclaim(facts.live, ownership.give_back(claims))
     if made_by not in (None, mine.request_id):
         return Leave(f"domain {name} was there before")
+    return _undo_made(
+        facts, is_known_maker=made_by is not None, even_in_use=even_in_use, even_if_unknown=even_if_unknown
+    )
+
+
+def _undo_made(facts: Facts, *, is_known_maker: bool, even_in_use: bool, even_if_unknown: bool) -> Plan:
+    assert facts.live is not None
+    name = facts.live["DomainName"]
     use = Use() if even_in_use else use_of(facts)
+    if isinstance(use, Use) and use and use.is_known:
+        return Leave(f"domain {name} is in use, and left alone: it holds {use.words}")
+    if not is_known_maker and (was_there := was_there_before(facts)):
+        before = Leave(f"domain {name} was there before the operation that is rolled back")
+        return was_there if isinstance(was_there, Ask) else before
     if isinstance(use, Ask):
         return use
-    if use is facts.contents and not use.is_known and even_if_unknown:
-        return Destroy(name)
-    if use and not use.is_known:
+    if use and not (use is facts.contents and even_if_unknown):
         return refusals.may_be_in_use(name, use)
-    return Leave(f"domain {name} is in use, and left alone: it holds {use.words}") if use else Destroy(name)
+    return destroy(facts)
+
+
+def was_there_before(facts: Facts) -> bool | Ask:
+    """Whether the domain was made before the operation that is undone: a rollback deletes only what that has made."""
+    assert facts.live is not None
+    if facts.began is None:
+        return Ask.BEGAN
+    return bool(facts.live["CreatedAt"].timestamp() < facts.began - BETWEEN_CLOCKS)
+
+
+def destroy(facts: Facts, *, asks: bool = False, otherwise: Plan | None = None) -> Plan:
+    """Delete the domain, but not if a resource of the native type has it: it was there before, or has imported it."""
+    assert facts.live is not None
+    name, tags = facts.live["DomainName"], facts.live.get("Tags", {})
+    if NATIVE_STACK_ID in tags and not facts.is_native_gone:
+        native = Leave(f"domain {name} {refusals.belongs((), tags)}")
+        return Ask.NATIVE if facts.is_native_gone is None else otherwise or native
+    return Destroy(name, asks=asks)
 
 
 def go_back(event: Event, desired: Desired, old: Desired, live: Live | None, shape: StructureShape) -> Plan:

@@ -21,6 +21,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
@@ -37,6 +38,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 
 from handler import domains, retries
 from handler.deadline import DeadlineReached
+from local.customerprofiles import models
 from local.customerprofiles.models import Domain, customerprofiles_backends
 
 REGION = "eu-central-1"
@@ -63,10 +65,11 @@ class Clock:
         self.module = types.SimpleNamespace(sleep=self.sleep, monotonic=self.monotonic, time=self.time)
 
     def stop_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Replace `time` in botocore's retries and in all modules of the handler."""
+        """Replace `time` in botocore's retries and in all modules of the handler, and the stand-in's time."""
         for name, module in list(sys.modules.items()):
             if name == "botocore.endpoint" or (name.startswith("handler.") and hasattr(module, "time")):
                 monkeypatch.setattr(module, "time", self.module)
+        monkeypatch.setattr(models, "utcnow", self._utcnow)
 
     def monotonic(self) -> float:
         return self.now
@@ -74,6 +77,9 @@ class Clock:
     def time(self) -> float:
         """Seconds since 1970. It advances together with `now`."""
         return _START + self.now
+
+    def _utcnow(self) -> datetime:
+        return datetime.fromtimestamp(self.time(), UTC).replace(tzinfo=None)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds

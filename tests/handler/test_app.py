@@ -24,7 +24,7 @@ from tests.handler.cloudformation import (
     event,
     stack_arn,
 )
-from tests.handler.faults import REGION, Acts, Wire, live_domains
+from tests.handler.faults import REGION, Acts, Clock, Wire, live_domains
 from tests.handler.promises import LOGICAL_ID, REQUEST_ID, STACK_ID
 from tests.handler.stacks import ROLLS_BACK_WITH_DELETE, ROLLS_BACK_WITH_UPDATE, Stack
 
@@ -125,9 +125,10 @@ def test_wrong_properties_make_no_call_and_are_all_named(aws: Lambda, wire: Wire
 # Outputs
 
 
-def test_create_and_update_have_outputs_of_the_same_names(stack: Stack, aws: Lambda) -> None:
+def test_create_and_update_have_outputs_of_the_same_names(stack: Stack, aws: Lambda, clock: Clock) -> None:
     stack.create("Domain", OLD | {"RuleBasedMatching": RULES})
     made = aws.last["Data"]
+    clock.now += 1
     stack.update("Domain", OLD | {"RuleBasedMatching": RULES, "DefaultExpirationDays": 60})
     changed = aws.last["Data"]
     assert made.keys() == changed.keys()

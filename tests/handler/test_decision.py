@@ -6,7 +6,8 @@ Start with ROWS: they stand in the order of the table.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import botocore.session
@@ -31,6 +32,7 @@ from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse
 from handler.properties import translate, translate_leniently
 from handler.timeliness import Rollback
 from tests.handler import cloudformation
+from tests.handler.situations import LEAST
 
 SHAPE: StructureShape = (
     botocore.session.get_session()  # type: ignore[assignment]
@@ -48,6 +50,10 @@ FAILED, UNSETTLED = (failed_create_id(EARLIER, aftermath) for aftermath in (Afte
 def mine(request_id: str) -> Claim:
     return Claim(STACK, "Domain", request_id)
 
+
+# A domain is made in an operation that began at OPERATION, and was there before one that began at LATER_OPERATION.
+MADE_AT = datetime(2026, 1, 1, tzinfo=UTC)
+OPERATION, LATER_OPERATION = MADE_AT.timestamp(), MADE_AT.timestamp() + 60
 
 MADE, MADE_NOW, TAKEN_OVER, FOUND_AGAIN = mine(EARLIER), mine(THIS), mine(ADOPTED), mine(FOUND)
 THEIRS, SIBLINGS = Claim(ELSEWHERE, "Domain", "theirs"), Claim(STACK, "Other", "theirs")
@@ -68,6 +74,7 @@ def live(
 ) -> dict[str, Any]:
     return {
         "DomainName": name,
+        "CreatedAt": MADE_AT,
         "DefaultExpirationDays": 30,
         "Tags": {**tags_of(claims), **(tags or {})},
         "Stats": {"ProfileCount": profiles, "MeteringProfileCount": profiles, "ObjectCount": objects, "TotalSize": 1},
@@ -103,12 +110,14 @@ class Row:
     contents: Use | None = None
     rollback: Rollback | None = None
     is_native_gone: bool | None = None
+    began: float | None = None
 
 
 CREATE, ADOPTING = request("Create"), request("Create", AdoptExisting=True)
 UPDATE, UPDATE_ADOPTING = request("Update", "customers"), request("Update", "customers", AdoptExisting=True)
 RENAME = request("Update", "clients", "clients")
 RENAME_ADOPTING = request("Update", "clients", "clients", AdoptExisting=True)
+UPDATE_AFTER_MISTAKE = replace(UPDATE, old_properties={**LEAST, "DefaultExpirationDays": "ninety"})
 DELETE = request("Delete", "customers")
 DELETE_ADOPTED = request("Delete", "customers", AdoptExisting=True)
 DELETE_PROTECTED = request("Delete", "customers", DeletionProtection=True)
@@ -182,6 +191,23 @@ ROWS = [
     Row("an adopting Create finds what it has taken over", ADOPTING, live(TAKEN_OVER), Change, (TAKEN_OVER,)),
     Row("an Update converges what it made", UPDATE, live(MADE, profiles=7), Change, (MADE,)),
     Row("an Update converges what it took over", UPDATE, live(TAKEN_OVER, THEIRS), Change, (TAKEN_OVER, THEIRS)),
+    *(
+        Row(
+            f"an Update after one with a mistake {words}",
+            UPDATE_AFTER_MISTAKE,
+            live(MADE),
+            plan,
+            (MADE,),
+            why="had a mistake",
+            rollback=rollback,
+        )
+        for words, rollback, plan in (
+            ("asks whether it is a rollback", None, Ask.ROLLBACK),
+            ("changes nothing in a rollback", Rollback.YES, Leave),
+            ("converges in no rollback", Rollback.NO, Change),
+            ("converges where CloudFormation cannot be asked", Rollback.UNKNOWN, Change),
+        )
+    ),
     Row("an Update converges what it found again", UPDATE, live(FOUND_AGAIN, profiles=7), Change, (FOUND_AGAIN,)),
     Row("an Update marks a domain without a request-id as found", UPDATE, live(tags=UNDATED), Change, (FOUND_AGAIN,)),
     Row(
@@ -338,7 +364,28 @@ ROWS = [
         why="an unknown number of",
     ),
     Row("a domain found again is asked about", DELETE, live(FOUND_AGAIN), Ask.CONTENTS),
-    Row("a domain found again with nothing in it", DELETE, live(FOUND_AGAIN), Destroy, contents=Use()),
+    *(
+        Row(
+            f"a domain found again with nothing in it, {words}",
+            event,
+            live(FOUND_AGAIN),
+            plan,
+            (),
+            contents=Use(),
+            rollback=rollback,
+            began=began,
+        )
+        for words, event, rollback, began, plan in (
+            ("is it a rollback?", DELETE, None, None, Ask.ROLLBACK),
+            ("in no rollback", DELETE, Rollback.NO, None, Destroy),
+            ("CloudFormation cannot be asked", DELETE, Rollback.UNKNOWN, None, Destroy),
+            ("in a rollback: was it there before?", DELETE, Rollback.YES, None, Ask.BEGAN),
+            ("made before what is rolled back", DELETE, Rollback.YES, LATER_OPERATION, Leave),
+            ("made in what is rolled back", DELETE, Rollback.YES, OPERATION, Destroy),
+            ("made in what is rolled back, which nobody knows", DELETE, Rollback.YES, 0.0, Destroy),
+            ("left by its lender, in a creation's rollback", DELETE_ADOPTED, Rollback.ENDS, LATER_OPERATION, Change),
+        )
+    ),
     Row("a domain found again in use: is it a rollback?", DELETE, live(FOUND_AGAIN, profiles=7), Ask.ROLLBACK),
     *(
         Row(
@@ -468,6 +515,29 @@ ROWS = [
         Change,
         (Claim(STACK, "Other", EARLIER),),
     ),
+    *(
+        Row(
+            f"a domain found again and lent to another stack, {words}",
+            DELETE,
+            live(THEIRS_ON_LOAN, FOUND_AGAIN, profiles=7),
+            plan,
+            (Claim(ELSEWHERE, "Domain", FOUND),),
+            rollback=rollback,
+        )
+        for words, rollback, plan in (
+            ("is it a rollback?", None, Ask.ROLLBACK),
+            ("keeps its claim in a rollback", Rollback.YES, Leave),
+            ("loses its claim in no rollback", Rollback.NO, Change),
+            ("loses its claim where CloudFormation cannot be asked", Rollback.UNKNOWN, Change),
+        )
+    ),
+    Row(
+        "a domain found again and lent to a sibling loses its claim",
+        DELETE,
+        live(SIBLINGS_ON_LOAN, FOUND_AGAIN),
+        Change,
+        (Claim(STACK, "Other", FOUND),),
+    ),
     Row(
         "a Delete lets go of what is lent on",
         DELETE,
@@ -517,13 +587,37 @@ ROWS = [
     ),
     Row("a failed Create leaves an unowned domain", DELETE_FAILED, live(), Leave),
     Row("a failed Create left nothing", DELETE_FAILED, None, Leave),
-    Row("an unanswered Create's domain is asked about", DELETE_MADE_UP, live(MADE), Ask.CONTENTS),
-    Row("an unanswered Create's domain is deleted", DELETE_MADE_UP, live(MADE), Destroy, contents=Use()),
+    *(
+        Row(f"an unanswered Create's domain {words}", DELETE_MADE_UP, live(MADE), plan, contents=contents, began=began)
+        for words, contents, began, plan in (
+            ("is asked about", None, None, Ask.BEGAN),
+            ("is asked about again", None, OPERATION, Ask.CONTENTS),
+            ("is deleted", Use(), OPERATION, Destroy),
+            ("is deleted where nobody knows the operation", Use(), 0.0, Destroy),
+            ("stays if it was there before", None, LATER_OPERATION, Leave),
+        )
+    ),
+    Row(
+        "an unanswered Create's domain that a native resource has imported",
+        DELETE_MADE_UP,
+        live(MADE, tags=NATIVE),
+        Leave,
+        why="belongs to Native of stack",
+        contents=Use(),
+        is_native_gone=False,
+        began=OPERATION,
+    ),
     Row("an unanswered Create's domain with profiles stays", DELETE_MADE_UP, live(MADE, profiles=7), Leave),
     Row(
         "its domain with objects stays with protection lifted", DELETE_MADE_UP_UNPROTECTED, live(MADE, objects=7), Leave
     ),
-    Row("an unanswered Create's domain without counts stays", DELETE_MADE_UP, live(MADE) | {"Stats": {}}, Refuse),
+    Row(
+        "an unanswered Create's domain without counts stays",
+        DELETE_MADE_UP,
+        live(MADE) | {"Stats": {}},
+        Refuse,
+        began=OPERATION,
+    ),
     Row(
         "an unanswered Create's domain stays where its contents are not known",
         DELETE_MADE_UP,
@@ -531,6 +625,7 @@ ROWS = [
         Refuse,
         why="ListIntegrations: not allowed",
         contents=DENIED,
+        began=OPERATION,
     ),
     Row("an unanswered Create gives back what it took over", DELETE_MADE_UP, live(TAKEN_OVER), Change, ()),
     Row("an unanswered Create leaves what it only found", DELETE_MADE_UP, live(FOUND_AGAIN, profiles=7), Leave),
@@ -540,6 +635,7 @@ ROWS = [
         live(FOUND_AGAIN),
         Destroy,
         contents=Use(),
+        began=OPERATION,
     ),
     Row("an unanswered Create leaves what is lent", DELETE_MADE_UP, live(SIBLINGS_ON_LOAN, MADE), Leave),
     Row("an unanswered Create leaves another stack's", DELETE_MADE_UP, live(THEIRS), Leave),
@@ -550,7 +646,7 @@ ROWS = [
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.event.request_type}: {row.says}")
 def test_what_happens_on_each_event(row: Row) -> None:
-    plan = decide(row.event, Facts(row.live, row.contents, row.rollback, row.is_native_gone))
+    plan = decide(row.event, Facts(row.live, row.contents, row.rollback, row.began, row.is_native_gone))
     if isinstance(row.plan, Ask):
         assert plan is row.plan
         return
@@ -601,7 +697,7 @@ UNDONE = [
 def test_a_rollback_undoes_only_what_the_replacement_did(there: Any, contents: Use | None, plan: type[Plan]) -> None:
     event = request("Update", "clients", "customers", DomainName="clients")
     assert event.replacement_to_undo("clients", "customers") == "customers"
-    assert type(undoing.undo(event, Facts(there, contents))) is plan
+    assert type(undoing.undo(event, Facts(there, contents, began=OPERATION))) is plan
 
 
 @pytest.mark.parametrize(
@@ -630,6 +726,23 @@ def test_a_rename_does_not_put_back_what_the_other_domain_had() -> None:
     event = read(cloudformation.event("Update", new, old, physical_id="clients") | {"RequestId": THIS})
     there = live(MADE_NOW, tags={"team": "red"}) | {"Matching": {"Enabled": True}}
     assert decide(event, Facts(there)) == Change("customers", Changes())
+
+
+@pytest.mark.parametrize(
+    ("rollback", "is_sent"), [(Rollback.YES, False), (Rollback.NO, True)], ids=["in a rollback", "in no rollback"]
+)
+def test_a_rename_back_sends_rules_that_the_service_is_at_work_on_only_if_it_is_no_rollback(
+    rollback: Rollback, is_sent: bool
+) -> None:
+    rules = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRuleLevelForMatching": 1}
+    by_hand = {**rules, "MatchingRules": [{"Rule": ["EmailAddress"]}], "Status": "IN_PROGRESS"}
+    event = request("Update", "clients", "clients", RuleBasedMatching=rules)
+    there = {**live(FOUND_AGAIN), "RuleBasedMatching": by_hand}
+    assert decide(event, Facts(there)) is Ask.ROLLBACK
+    plan = decide(event, Facts(there, rollback=rollback))
+    assert isinstance(plan, Change)
+    assert [*plan.changes.updates] == ([{"RuleBasedMatching": rules}] if is_sent else [])
+    assert plan.changes.postponed == (() if is_sent else ("RuleBasedMatching",))
 
 
 def test_an_update_puts_back_what_the_template_dropped() -> None:

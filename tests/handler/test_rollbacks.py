@@ -116,13 +116,14 @@ def test_a_domain_that_was_moved_to_another_stack_is_deleted_with_that_stack(
     assert live_domains() == {}
 
 
+@pytest.mark.parametrize("profiles", [0, 1000])
 @pytest.mark.parametrize("request_id", [FOUND, ADOPTED])
 def test_a_clean_up_does_not_delete_the_domain_that_cloudformation_lists_as_current(
-    request_id: str, resource: ListedResource
+    request_id: str, profiles: int, resource: ListedResource
 ) -> None:
     """A stack that is deployed with --disable-rollback is renamed, fails, and is renamed back."""
     domain = existing_domain(claims((STACK, request_id)))
-    domain.profile_count = 1000
+    domain.profile_count = profiles
     resource.stack_is("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
     resource.lists("UPDATE_COMPLETE", "customers")
     answer = resource.deliver(resource.event("Delete", UNPROTECTED, physical_id="customers"))
@@ -166,13 +167,15 @@ def test_a_domain_of_the_native_type_is_deleted_only_if_its_native_resource_has_
     assert ("customers" in live_domains()) is stays
 
 
+@pytest.mark.parametrize("is_answered", [True, False])
+@pytest.mark.parametrize("profiles", [0, 1000])
 @pytest.mark.parametrize("is_created_again", [False, True])
 def test_a_domain_that_a_native_resource_has_imported_is_not_deleted(
-    is_created_again: bool, resource: ListedResource, listed_stacks: ListedStacks
+    is_created_again: bool, profiles: int, is_answered: bool, resource: ListedResource, listed_stacks: ListedStacks
 ) -> None:
     """Nobody removed the old tags before the import (docs/migration.md), and the old template was deployed again."""
     domain = existing_domain({**MADE, NATIVE_STACK_ID: THEIR_STACK, NATIVE_LOGICAL_ID: "Native"})
-    domain.profile_count = 1000
+    domain.profile_count = profiles
     listed_stacks.stack_is("UPDATE_COMPLETE", THEIR_STACK)
     listed_stacks.lists(
         "UPDATE_COMPLETE", "customers", stack_id=THEIR_STACK, logical_id="Native", resource_type=NATIVE_TYPE
@@ -180,7 +183,7 @@ def test_a_domain_that_a_native_resource_has_imported_is_not_deleted(
     if is_created_again:
         assert succeeded(resource.create(LEAST))
     resource.stack_is("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
-    assert succeeded(resource.delete(LEAST))
+    assert succeeded(resource.delete(LEAST, "customers" if is_answered else MADE_UP))
     assert live_domains() == {"customers": domain}
 
 

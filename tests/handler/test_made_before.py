@@ -1,0 +1,236 @@
+"""A rollback deletes only what its operation has made. What was retained earlier was there before, even if it is empty.
+
+And it does not fail for what somebody has changed by hand since.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.handler.describe_api import DescribeError
+from tests.handler.faults import Clock, Wire, live_domains
+from tests.handler.listed import ListedStacks
+from tests.handler.listed_resource import MADE_UP, ListedResource
+from tests.handler.situations import ADOPTING, LEAST, NOT_GRANTED, OTHER, QUEUE, days
+from tests.handler.stacks import succeeded
+
+RULES = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRuleLevelForMatching": 1}
+BY_HAND = {**RULES, "MatchingRules": [{"Rule": ["EmailAddress"]}]}
+WITH_RULES = {**LEAST, "RuleBasedMatching": RULES}
+MANY_TAGS = {f"mine-{number}": "x" for number in range(40)}
+
+
+def deploy_first(resource: ListedResource, clock: Clock, properties: dict[str, Any]) -> None:
+    """Create a stack with these properties, an hour ago."""
+    resource.stack_is("CREATE_IN_PROGRESS")
+    assert succeeded(resource.create(properties))
+    resource.lists("CREATE_COMPLETE", properties["DomainName"])
+    resource.stack_is("CREATE_COMPLETE")
+    clock.now += 3600
+
+
+def begin_update(resource: ListedResource, clock: Clock) -> None:
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    clock.now += 1
+
+
+def begin_rollback(resource: ListedResource, clock: Clock) -> None:
+    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    clock.now += 2
+
+
+def begin_clean_up(resource: ListedResource, clock: Clock) -> None:
+    resource.stack_is("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
+    clock.now += 1
+
+
+@pytest.fixture
+def renamed(resource: ListedResource, clock: Clock) -> None:
+    """The stack has renamed its domain an hour ago, and has retained the old one, `customers` (UpdateReplacePolicy)."""
+    deploy_first(resource, clock, LEAST)
+    begin_update(resource, clock)
+    assert succeeded(resource.update(OTHER, LEAST))
+    resource.lists("UPDATE_COMPLETE", "other")
+    resource.stack_is("UPDATE_COMPLETE")
+    clock.now += 3600
+
+
+@pytest.mark.usefixtures("renamed")
+def test_a_retained_domain_survives_the_rollback_of_a_rename_back_to_it_that_was_refused(
+    resource: ListedResource, clock: Clock
+) -> None:
+    live_domains()["customers"].tag({f"theirs-{number}": "x" for number in range(20)})
+    back = {**LEAST, "Tags": MANY_TAGS}
+    begin_update(resource, clock)
+    assert not succeeded(resource.update(back, OTHER, "other"))
+    begin_rollback(resource, clock)
+    assert succeeded(resource.update(OTHER, back, "other"))
+    assert live_domains().keys() == {"customers", "other"}
+
+
+@pytest.mark.usefixtures("renamed")
+def test_a_retained_domain_survives_the_rollback_of_a_rename_back_to_it_that_never_reached_the_function(
+    resource: ListedResource, clock: Clock
+) -> None:
+    begin_update(resource, clock)
+    begin_rollback(resource, clock)
+    assert succeeded(resource.update(OTHER, LEAST, "other"))
+    assert live_domains().keys() == {"customers", "other"}
+
+
+@pytest.mark.usefixtures("renamed")
+def test_a_retained_domain_survives_the_rollback_of_a_rename_back_to_it(resource: ListedResource, clock: Clock) -> None:
+    begin_update(resource, clock)
+    assert succeeded(resource.update(LEAST, OTHER, "other"))
+    resource.lists("UPDATE_COMPLETE", "customers")
+    begin_rollback(resource, clock)
+    assert succeeded(resource.update(OTHER, LEAST))
+    resource.lists("UPDATE_COMPLETE", "other")
+    begin_clean_up(resource, clock)
+    assert succeeded(resource.deliver(resource.event("Delete", LEAST, physical_id="customers")))
+    assert live_domains().keys() == {"customers", "other"}
+
+
+@pytest.mark.usefixtures("renamed")
+def test_the_rollback_of_a_rename_deletes_the_domain_that_the_rename_made(
+    resource: ListedResource, clock: Clock
+) -> None:
+    third = {**LEAST, "DomainName": "third"}
+    begin_update(resource, clock)
+    assert succeeded(resource.update(third, OTHER, "other"))  # its answer is lost
+    begin_rollback(resource, clock)
+    assert succeeded(resource.update(OTHER, third, "other"))
+    assert live_domains().keys() == {"customers", "other"}
+
+
+def test_an_update_after_a_rename_without_an_answer_deletes_the_domain_that_the_rename_made(
+    resource: ListedResource, clock: Clock
+) -> None:
+    """The stack is deployed with --disable-rollback. Its template is corrected to a third name."""
+    deploy_first(resource, clock, LEAST)
+    begin_update(resource, clock)
+    assert succeeded(resource.update(OTHER, LEAST))  # its answer is lost
+    clock.now += 3600
+    resource.lists("UPDATE_FAILED", "customers")
+    resource.stack_is("UPDATE_FAILED")
+    begin_update(resource, clock)
+    assert succeeded(resource.update({**LEAST, "DomainName": "third"}, OTHER))
+    assert live_domains().keys() == {"customers", "third"}
+
+
+def test_a_retained_domain_survives_the_rollback_of_a_create_that_never_reached_the_function(
+    resource: ListedResource, clock: Clock
+) -> None:
+    deploy_first(resource, clock, LEAST)
+    begin_update(resource, clock)
+    resource.lists("DELETE_SKIPPED", "customers")
+    resource.stack_is("UPDATE_COMPLETE")
+    clock.now += 3600
+    begin_update(resource, clock)
+    resource.lists("CREATE_IN_PROGRESS")
+    begin_clean_up(resource, clock)
+    assert succeeded(resource.delete(LEAST, MADE_UP))
+    assert live_domains().keys() == {"customers"}
+
+
+@pytest.mark.parametrize("error", [None, DescribeError.ACCESS_DENIED])
+def test_the_rollback_of_a_create_without_an_answer_deletes_what_it_made(
+    error: DescribeError | None, resource: ListedResource, listed_stacks: ListedStacks, clock: Clock
+) -> None:
+    """Also where the function may not read the stack's events."""
+    resource.stack_is("CREATE_IN_PROGRESS")
+    clock.now += 1
+    assert succeeded(resource.create(LEAST))  # its answer is lost
+    clock.now += 3600
+    resource.stack_is("ROLLBACK_IN_PROGRESS")
+    listed_stacks.error_for = lambda operation: error if operation == "DescribeStackEvents" else None
+    assert succeeded(resource.delete(LEAST, MADE_UP))
+    assert live_domains() == {}
+
+
+def test_the_rollback_of_a_create_without_an_answer_deletes_what_it_made_where_nothing_is_asked(
+    resource: ListedResource, listed_stacks: ListedStacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASK_CLOUDFORMATION", "false")
+    assert succeeded(resource.create(LEAST))  # its answer is lost
+    assert succeeded(resource.delete(LEAST, MADE_UP))
+    assert live_domains() == {}
+    assert listed_stacks.calls == []
+
+
+@pytest.mark.usefixtures("renamed")
+def test_data_that_was_there_before_survives_its_borrower_after_the_lenders_update_was_rolled_back(
+    resource: ListedResource, their_resource: ListedResource, clock: Clock
+) -> None:
+    live_domains()["customers"].profile_count = 1000
+    begin_update(resource, clock)
+    assert succeeded(resource.update(LEAST, OTHER, "other"))
+    resource.lists("UPDATE_COMPLETE", "customers")
+    deploy_first(their_resource, clock, ADOPTING)
+    begin_rollback(resource, clock)
+    assert succeeded(resource.update(OTHER, LEAST))
+    resource.lists("UPDATE_COMPLETE", "other")
+    begin_clean_up(resource, clock)
+    assert succeeded(resource.deliver(resource.event("Delete", LEAST, physical_id="customers")))
+    resource.stack_is("UPDATE_ROLLBACK_COMPLETE")
+    clock.now += 3600
+    assert succeeded(their_resource.delete_with_its_stack(ADOPTING))
+    assert live_domains()["customers"].profile_count == 1000
+
+
+def mistyped(properties: dict[str, Any]) -> dict[str, Any]:
+    return {**properties, "DefaultExpirationDays": "ninety"}
+
+
+def test_the_rollback_of_an_update_with_a_mistake_does_not_fail_for_rules_that_were_changed_by_hand(
+    resource: ListedResource, clock: Clock
+) -> None:
+    deploy_first(resource, clock, WITH_RULES)
+    live_domains()["customers"].update({"RuleBasedMatching": BY_HAND})
+    live_domains()["customers"].rule_based_matching_status = "IN_PROGRESS"
+    begin_update(resource, clock)
+    assert not succeeded(resource.update(mistyped(WITH_RULES), WITH_RULES))
+    begin_rollback(resource, clock)
+    assert succeeded(resource.update(WITH_RULES, mistyped(WITH_RULES)))
+
+
+def test_the_rollback_of_an_update_with_a_mistake_does_not_fail_for_a_queue_that_is_gone(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    with_queue = {**LEAST, "DeadLetterQueueUrl": QUEUE}
+    deploy_first(resource, clock, with_queue)
+    live_domains()["customers"].update({"DeadLetterQueueUrl": f"{QUEUE}-by-hand"})
+    wire.begin(lambda attempt, operation: NOT_GRANTED if operation == "UpdateDomain" else None)
+    begin_update(resource, clock)
+    assert not succeeded(resource.update(mistyped(with_queue), with_queue))
+    begin_rollback(resource, clock)
+    answer = resource.update(with_queue, mistyped(with_queue))
+    assert succeeded(answer)
+    assert answer["Data"]["DomainName"] == "customers"
+
+
+def test_the_rollback_of_a_rename_does_not_fail_for_rules_that_were_changed_by_hand(
+    resource: ListedResource, clock: Clock
+) -> None:
+    renamed = {**WITH_RULES, "DomainName": "other"}
+    deploy_first(resource, clock, WITH_RULES)
+    live_domains()["customers"].update({"RuleBasedMatching": BY_HAND})
+    live_domains()["customers"].rule_based_matching_status = "IN_PROGRESS"
+    begin_update(resource, clock)
+    assert succeeded(resource.update(renamed, WITH_RULES))
+    begin_rollback(resource, clock)
+    assert succeeded(resource.update(WITH_RULES, renamed, "other"))
+
+
+def test_an_update_that_corrects_a_mistake_is_carried_out(resource: ListedResource, clock: Clock) -> None:
+    """The stack is deployed with --disable-rollback."""
+    existing = {**LEAST, "DefaultExpirationDays": 7}
+    deploy_first(resource, clock, existing)
+    begin_update(resource, clock)
+    assert not succeeded(resource.update(mistyped(existing), existing))
+    resource.stack_is("UPDATE_FAILED")
+    begin_update(resource, clock)
+    assert succeeded(resource.update(LEAST, mistyped(existing)))
+    assert days() == 30
