@@ -10,8 +10,7 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                                                            put back as it was if that fails
     Create                    unowned, lent or foreign     refused; with AdoptExisting taken over, then converged;
                                                            put back as it was if that fails
-    Update, same name         own                          converge; nothing if it rolls back an Update that had a
-                                                           mistake, since that made no call
+    Update, same name         own                          converge
     Update, same name         unowned                      claimed (`adopted` with AdoptExisting, else `found`), then
                                                            converged
     Update, same name         foreign, or lent to another  nothing in a rollback, which must not fail for that; else
@@ -91,8 +90,6 @@ def create_or_update(event: Event, desired: Desired, old: Desired, shape: Struct
     if owner(claims, event) is Owner.OWN and _may_be_as_before(event, desired, old, facts.live):
         if facts.rollback is None:
             return Ask.ROLLBACK
-        if facts.rollback.is_undoing and not old.name:
-            return Leave("the Update that is rolled back had a mistake in its properties, and changed nothing")
         old = desired if facts.rollback.is_undoing else old
     allowed = _claim(event, desired, claims, facts)
     if not isinstance(allowed, tuple):
@@ -131,12 +128,13 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
 
 
 def _may_be_as_before(event: Event, desired: Desired, old: Desired, live: Live) -> bool:
-    """Whether an Update of an own domain changes nothing that the template has changed, if it is a rollback.
+    """Whether an Update finds properties that the service can't change now, and that the template may not have changed.
 
-    What differs then was changed by hand. It must not make the rollback fail.
+    It has not if the Update rolls back a rename, or an Update that had a mistake. Then somebody has changed them by
+    hand, which must not make the rollback fail.
     """
-    had_mistake = event.is_for(desired.name) and not old.name
-    return had_mistake or (event.is_rename(desired.name) and changes.is_locked(live))
+    is_old_unknown = not event.is_create and old.name != desired.name
+    return is_old_unknown and changes.is_locked(live)
 
 
 def _claim(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:
@@ -176,8 +174,7 @@ def _claim_another(event: Event, desired: Desired, claims: Claims, facts: Facts)
             return Ask.ROLLBACK
         is_lent = owner(claims, event) is Owner.LENT
         if is_lent and ownership.is_lent_within_stack(claims, event):
-            is_forward = facts.rollback is Rollback.NO
-            return (ownership.take_back if is_forward else ownership.take_over_again)(claims, event)
+            return (ownership.take_back if facts.rollback.is_forward else ownership.take_over_again)(claims, event)
         # A rollback comes back to a domain that the resource had. It must not fail for what has become of that since.
         if facts.rollback.is_undoing or (is_lent and facts.rollback is Rollback.UNKNOWN):
             return Leave(f"domain {name} now {refusals.belongs(claims, tags)}, so nothing was changed")
@@ -225,7 +222,7 @@ def _delete_found(event: Event, facts: Facts, protection: bool | None, *, adopts
         return refusals.is_protected(event, name, use)
     elif use and protection is None and facts.rollback is Rollback.UNKNOWN:
         return refusals.may_be_rolled_back(event, name, use)
-    return destroy(facts, asks=True)
+    return destroy(facts, asks=facts.rollback is not Rollback.DELETION)
 
 
 def _delete_lent(event: Event, facts: Facts, claims: Claims) -> Plan:
@@ -248,4 +245,6 @@ def _delete_taken_over(facts: Facts, claims: Claims, protection: bool | None) ->
         return given_back
     if facts.rollback is None:
         return Ask.ROLLBACK
-    return destroy(facts, asks=True, otherwise=given_back) if facts.rollback is Rollback.NO else given_back
+    if not facts.rollback.is_forward:
+        return given_back
+    return destroy(facts, asks=facts.rollback is not Rollback.DELETION, otherwise=given_back)

@@ -39,8 +39,8 @@ class Change:
 class Destroy:
     """Delete the domain and everything in it.
 
-    `asks`: the domain was there before its resource, so CloudFormation is asked whether it wants that, at any age of
-    the event.
+    `asks`: the domain was there before its resource, and the stack goes on. So CloudFormation is asked whether it wants
+    that, at any age of the event: its clean-up may send a Delete for the current domain.
     """
 
     name: str

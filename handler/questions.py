@@ -58,7 +58,7 @@ class Questions:
         # If its rollback begins while it is throttled, what it changes after that has to be changed back.
         if self.was_throttled and self.is_forward is None and self.event.is_update_of(self.name):
             rollback = stack.rollback(self.event)
-            self.is_forward = None if rollback is Rollback.UNKNOWN else rollback is Rollback.NO
+            self.is_forward = None if rollback is Rollback.UNKNOWN else rollback.is_forward
 
     def begin_undoing(self, listed: Listed | None = None) -> None:
         """Note that undoing begins; the caller has asked, if that was due, and CloudFormation lists this."""
@@ -69,7 +69,7 @@ class Questions:
         listed = self.listed_while_undoing()
         if listed is None:
             return
-        if listed != self._listed_before and stack.rollback(self.event) is Rollback.NO:
+        if listed != self._listed_before and stack.rollback(self.event).is_forward:
             raise ContinuedError
         self._listed_before = listed
 

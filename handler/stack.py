@@ -139,9 +139,10 @@ def rollback(event: Event) -> Rollback:
     except _CANT_TELL as error:
         logger.warning("CloudFormation could not be asked whether this is a rollback", error=str(error))
         return Rollback.UNKNOWN
+    status = stacks[0]["StackStatus"]
     if not is_rollback:
-        return Rollback.NO
-    return Rollback.ENDS if stacks[0]["StackStatus"].startswith(("ROLLBACK_", "DELETE_")) else Rollback.YES
+        return Rollback.DELETION if status.startswith("DELETE_") else Rollback.NO
+    return Rollback.ENDS if status.startswith(("ROLLBACK_", "DELETE_")) else Rollback.YES
 
 
 def undone_since(event: Event) -> float:

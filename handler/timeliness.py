@@ -13,7 +13,8 @@ physical id, and when that status began):
     before anything is done      for an event that is old when it starts: event.OLD seconds, or its ServiceTimeout
     before each change           of a domain that exists, at an age of event.CANCELLABLE seconds or its ServiceTimeout:
                                  a later event may have made, claimed or filled that domain. At any age before a domain
-                                 is deleted that was there before its resource
+                                 is deleted that was there before its resource, but
+                                 not with its whole stack
     while it is throttled        for a CreateDomain, now and then: a cancelled Create must not go on for minutes
     while it undoes something    if that takes long: a later event may go on with the domain
     before the answer            for a Create or an Update that has made, claimed or changed a domain, at that age
@@ -93,12 +94,18 @@ class Rollback(enum.Enum):
     YES = "yes"
     ENDS = "yes, and the stack does not exist after it"
     NO = "no"
+    DELETION = "no, the whole stack is being deleted"
     UNKNOWN = "unknown"
 
     @property
     def is_undoing(self) -> bool:
         """Whether it is known to be so."""
         return self in (Rollback.YES, Rollback.ENDS)
+
+    @property
+    def is_forward(self) -> bool:
+        """Whether it is known not to be so."""
+        return self in (Rollback.NO, Rollback.DELETION)
 
 
 def is_late_to_start(event: Event, now: float) -> bool:

@@ -286,6 +286,16 @@ def test_a_domain_that_was_handed_over_to_a_stack_survives_the_rollback_of_its_c
     assert not described(api, name)["Tags"]
 
 
+def test_a_domain_that_was_handed_over_to_a_stack_is_deleted_with_it(
+    stack: Stack, api: CustomerProfilesClient, name: str
+) -> None:
+    api.create_domain(DomainName=name, DefaultExpirationDays=30)
+    stack.deploy({"DomainName": name, "DefaultExpirationDays": 30, "AdoptExisting": True, "DeletionProtection": False})
+
+    assert stack.delete()[-1].status == "DELETE_COMPLETE"
+    assert names(api) == set()
+
+
 def test_a_domain_moves_to_another_stack_which_owns_it_from_then_on(
     stack: Stack, other_stack: Stack, api: CustomerProfilesClient, name: str
 ) -> None:

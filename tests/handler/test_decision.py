@@ -117,7 +117,6 @@ CREATE, ADOPTING = request("Create"), request("Create", AdoptExisting=True)
 UPDATE, UPDATE_ADOPTING = request("Update", "customers"), request("Update", "customers", AdoptExisting=True)
 RENAME = request("Update", "clients", "clients")
 RENAME_ADOPTING = request("Update", "clients", "clients", AdoptExisting=True)
-UPDATE_AFTER_MISTAKE = replace(UPDATE, old_properties={**LEAST, "DefaultExpirationDays": "ninety"})
 DELETE = request("Delete", "customers")
 DELETE_ADOPTED = request("Delete", "customers", AdoptExisting=True)
 DELETE_PROTECTED = request("Delete", "customers", DeletionProtection=True)
@@ -191,23 +190,6 @@ ROWS = [
     Row("an adopting Create finds what it has taken over", ADOPTING, live(TAKEN_OVER), Change, (TAKEN_OVER,)),
     Row("an Update converges what it made", UPDATE, live(MADE, profiles=7), Change, (MADE,)),
     Row("an Update converges what it took over", UPDATE, live(TAKEN_OVER, THEIRS), Change, (TAKEN_OVER, THEIRS)),
-    *(
-        Row(
-            f"an Update after one with a mistake {words}",
-            UPDATE_AFTER_MISTAKE,
-            live(MADE),
-            plan,
-            (MADE,),
-            why="had a mistake",
-            rollback=rollback,
-        )
-        for words, rollback, plan in (
-            ("asks whether it is a rollback", None, Ask.ROLLBACK),
-            ("changes nothing in a rollback", Rollback.YES, Leave),
-            ("converges in no rollback", Rollback.NO, Change),
-            ("converges where CloudFormation cannot be asked", Rollback.UNKNOWN, Change),
-        )
-    ),
     Row("an Update converges what it found again", UPDATE, live(FOUND_AGAIN, profiles=7), Change, (FOUND_AGAIN,)),
     Row("an Update marks a domain without a request-id as found", UPDATE, live(tags=UNDATED), Change, (FOUND_AGAIN,)),
     Row(
@@ -731,12 +713,17 @@ def test_a_rename_does_not_put_back_what_the_other_domain_had() -> None:
 @pytest.mark.parametrize(
     ("rollback", "is_sent"), [(Rollback.YES, False), (Rollback.NO, True)], ids=["in a rollback", "in no rollback"]
 )
-def test_a_rename_back_sends_rules_that_the_service_is_at_work_on_only_if_it_is_no_rollback(
-    rollback: Rollback, is_sent: bool
+@pytest.mark.parametrize(
+    ("physical_id", "old"),
+    [("clients", {**LEAST, "DomainName": "clients"}), ("customers", {**LEAST, "DefaultExpirationDays": "ninety"})],
+    ids=["after a rename", "after an Update with a mistake"],
+)
+def test_rules_that_the_service_is_at_work_on_are_sent_only_if_the_template_may_have_changed_them(
+    physical_id: str, old: dict[str, Any], rollback: Rollback, is_sent: bool
 ) -> None:
     rules = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRuleLevelForMatching": 1}
     by_hand = {**rules, "MatchingRules": [{"Rule": ["EmailAddress"]}], "Status": "IN_PROGRESS"}
-    event = request("Update", "clients", "clients", RuleBasedMatching=rules)
+    event = replace(request("Update", physical_id, RuleBasedMatching=rules), old_properties=old)
     there = {**live(FOUND_AGAIN), "RuleBasedMatching": by_hand}
     assert decide(event, Facts(there)) is Ask.ROLLBACK
     plan = decide(event, Facts(there, rollback=rollback))

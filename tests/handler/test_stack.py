@@ -210,15 +210,15 @@ def test_where_cloudformation_cannot_be_asked_nothing_is_known(
     [
         ([described("CREATE_IN_PROGRESS")], Rollback.NO),
         ([described("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")], Rollback.NO),
-        ([described("DELETE_IN_PROGRESS")], Rollback.NO),
-        ([described("DELETE_IN_PROGRESS", StackStatusReason="User Initiated")], Rollback.NO),
+        ([described("DELETE_IN_PROGRESS")], Rollback.DELETION),
+        ([described("DELETE_IN_PROGRESS", StackStatusReason="User Initiated")], Rollback.DELETION),
         (
             [
                 described(
                     "DELETE_IN_PROGRESS", StackStatusReason="The following resource(s) failed to delete: [Queue]. "
                 )
             ],
-            Rollback.NO,
+            Rollback.DELETION,
         ),
         ([described("ROLLBACK_IN_PROGRESS")], Rollback.ENDS),
         ([described("UPDATE_ROLLBACK_IN_PROGRESS")], Rollback.YES),
@@ -242,7 +242,7 @@ def test_where_cloudformation_cannot_be_asked_nothing_is_known(
             Rollback.ENDS,
         ),
         ([described("DELETE_IN_PROGRESS", ParentId=PARENT), described("ROLLBACK_IN_PROGRESS")], Rollback.ENDS),
-        ([described("DELETE_IN_PROGRESS", ParentId=PARENT), described("DELETE_IN_PROGRESS")], Rollback.NO),
+        ([described("DELETE_IN_PROGRESS", ParentId=PARENT), described("DELETE_IN_PROGRESS")], Rollback.DELETION),
     ],
     ids=[
         "created",
@@ -264,7 +264,7 @@ def test_whether_a_stack_is_rolling_back(
 ) -> None:
     for answer, stack_id in zip(answers, (EVENT.stack_id, PARENT), strict=False):
         cloudformation.add_response("describe_stacks", answer, {"StackName": stack_id})
-    if rollback is Rollback.NO:
+    if rollback.is_forward:
         cloudformation.add_response("describe_stack_events", {"StackEvents": []})
     assert stack.rollback(EVENT) is rollback
 
