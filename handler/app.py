@@ -79,6 +79,8 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
         raise RefusedError(f"{unwanted.why}. {work.withdrawn() if is_leftover else 'Nothing was changed'}")
 
     undo_failed = _undo_replacement(event, domains, old, event.replacement_to_undo(desired.name, old.name))
+    if undo_failed and not event.is_for(desired.name):  # nothing else is made while that domain may be left
+        raise undo_failed
     # A Create or a rename most likely finds no domain. If there is one, CreateDomain says so: one call less.
     live = work.look() if event.is_for(desired.name) else None
     if live is None and event.is_for(desired.name):

@@ -110,9 +110,9 @@ def _differing(desired: Desired, old: Desired, live: Live, shape: StructureShape
     return differing
 
 
-def is_locked(live: Live) -> bool:
-    """Whether the service can't change a property of the domain now."""
-    return any(_is_locked(name, live) for name in LOCKED_DURING)
+def sends_locked(changes: Changes, live: Live) -> bool:
+    """Whether a property is sent that the service can't change now."""
+    return any(name in LOCKED_DURING and _is_locked(name, live) for update in changes.updates for name in update)
 
 
 def _is_locked(name: str, live: Live) -> bool:

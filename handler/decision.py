@@ -15,9 +15,12 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                                                            converged
     Update, same name         foreign, or lent to another  nothing in a rollback, which must not fail for that; else
                               stack                        refused
-    Update, same or new name  lent, to resources of the    taken over again (taken back, if it is a rename and no
-                              same stack only              rollback), then converged: the rollback of resources that
-                                                           swapped their domains
+    Update, same name         lent, to resources of the    taken over again, then converged
+                              same stack only
+    Update, new name          lent, to resources of the    in a rollback the claims in front of its own are removed:
+                              same stack only              that of resources that swapped their domains; else taken
+                                                           back (over again if CloudFormation can't be asked); then
+                                                           converged
     Update, same name         absent                       it is made again
     Update, new name          absent, own                  as a Create
     Update, new name          unowned, foreign, or lent    nothing in a rollback, which comes back to a domain that the
@@ -31,13 +34,15 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                               own, made                    deleted; refused if it is protected and in use
                               own, `found`                 left in a rollback*, if it is in use or was made before the
                                                            operation (with AdoptExisting its claim is removed, if the
-                                                           stack does not exist after it); refused if it is in use, and
-                                                           protected or CloudFormation can't be asked; else deleted
+                                                           stack does not exist after it); refused if it is in use and
+                                                           protected, or not said to be unprotected while CloudFormation
+                                                           can't be asked; else deleted
                               own, taken over              given back; deleted if it was unowned before, protection is
                                                            lifted, and the stack is not rolling back* (a resource of
                                                            the native type that still exists is an owner, too)
-                              lent                         let go; nothing in a rollback*, if it is `found` and lent to
-                                                           another stack, whose it would be then
+                              lent                         let go; nothing in a rollback*, if it is `found`, was made
+                                                           before the operation and is lent to another stack, which
+                                                           would own it then
                               foreign                      nothing: the domain has moved on
                               unowned                      nothing with AdoptExisting (it was given back before), else
                                                            refused
@@ -68,11 +73,10 @@ from __future__ import annotations
 from botocore.model import StructureShape
 
 from handler import changes, ownership, refusals
-from handler.changes import Live
 from handler.convergence import converge, reclaim
 from handler.event import Event
 from handler.ownership import ADOPTED, FOUND, NATIVE_STACK_ID, Claims, Owner, claim_of, owner, read_claims, tags_of
-from handler.plans import Ask, Facts, Leave, Make, Plan, Refuse, Use
+from handler.plans import Ask, Change, Facts, Leave, Make, Plan, Refuse, Use
 from handler.properties import CLEARED_BY_EMPTY, Desired
 from handler.timeliness import Rollback
 from handler.undoing import destroy, undo, use_of, was_there_before
@@ -87,15 +91,17 @@ def create_or_update(event: Event, desired: Desired, old: Desired, shape: Struct
         settings = {k: v for k, v in desired.settings.items() if not (v == "" and k in CLEARED_BY_EMPTY)}
         return Make(desired.name, settings, {**desired.tags, **tags_of((claim_of(event, event.request_id),))})
     claims = read_claims(facts.live.get("Tags", {}))
-    if owner(claims, event) is Owner.OWN and _may_be_as_before(event, desired, old, facts.live):
-        if facts.rollback is None:
-            return Ask.ROLLBACK
-        old = desired if facts.rollback.is_undoing else old
     allowed = _claim(event, desired, claims, facts)
     if not isinstance(allowed, tuple):
         return allowed
     was_there = not event.is_for(desired.name) and allowed[0].request_id != event.request_id
-    return converge(desired, old, facts.live, allowed, shape, was_there=was_there)
+    plan = converge(desired, old, facts.live, allowed, shape, was_there=was_there)
+    if _sends_what_may_wait(event, desired, old, plan, facts):
+        if facts.rollback is None:
+            return Ask.ROLLBACK
+        if facts.rollback.is_undoing:
+            return converge(desired, desired, facts.live, allowed, shape, was_there=was_there)
+    return plan
 
 
 def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool) -> Plan:
@@ -127,14 +133,16 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
     return refusals.lost_its_tags(event, name, facts.live.get("Tags", {}))
 
 
-def _may_be_as_before(event: Event, desired: Desired, old: Desired, live: Live) -> bool:
-    """Whether an Update finds properties that the service can't change now, and that the template may not have changed.
+def _sends_what_may_wait(event: Event, desired: Desired, old: Desired, plan: Plan, facts: Facts) -> bool:
+    """Whether the plan sends a property that the service can't change now, and that the template may not have changed.
 
-    It has not if the Update rolls back a rename, or an Update that had a mistake. Then somebody has changed them by
-    hand, which must not make the rollback fail.
+    The old properties do not tell that after a rename, and after an Update that had a mistake. In their rollback such a
+    property waits for a later event, so that the rollback does not fail for what was changed by hand. It does not wait
+    if a sibling has had the domain meanwhile.
     """
-    is_old_unknown = not event.is_create and old.name != desired.name
-    return is_old_unknown and changes.is_locked(live)
+    if not isinstance(plan, Change) or event.is_create or old.name == desired.name or facts.has_taken_over:
+        return False
+    return changes.sends_locked(plan.changes, facts.live or {})
 
 
 def _claim(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:
@@ -174,6 +182,8 @@ def _claim_another(event: Event, desired: Desired, claims: Claims, facts: Facts)
             return Ask.ROLLBACK
         is_lent = owner(claims, event) is Owner.LENT
         if is_lent and ownership.is_lent_within_stack(claims, event):
+            if facts.rollback.is_undoing:
+                return _claim_again(event, ownership.come_back(claims, event))
             return (ownership.take_back if facts.rollback.is_forward else ownership.take_over_again)(claims, event)
         # A rollback comes back to a domain that the resource had. It must not fail for what has become of that since.
         if facts.rollback.is_undoing or (is_lent and facts.rollback is Rollback.UNKNOWN):
@@ -211,7 +221,7 @@ def _delete_found(event: Event, facts: Facts, protection: bool | None, *, adopts
     if facts.rollback is None:
         return Ask.ROLLBACK
     if facts.rollback.is_undoing:
-        was_there = bool(use) or was_there_before(facts)
+        was_there = bool(use) or was_there_before(facts, if_unknown=True)
         if isinstance(was_there, Ask):
             return was_there
         if was_there and facts.rollback is Rollback.ENDS and adopts:  # no event to come would remove the claim
@@ -222,19 +232,20 @@ def _delete_found(event: Event, facts: Facts, protection: bool | None, *, adopts
         return refusals.is_protected(event, name, use)
     elif use and protection is None and facts.rollback is Rollback.UNKNOWN:
         return refusals.may_be_rolled_back(event, name, use)
-    return destroy(facts, asks=facts.rollback is not Rollback.DELETION)
+    return destroy(facts, asks=True)
 
 
 def _delete_lent(event: Event, facts: Facts, claims: Claims) -> Plan:
     assert facts.live is not None
-    mine = next(claim for claim in claims if claim.is_of(event))
-    if mine.request_id == FOUND and not ownership.is_lent_within_stack(claims, event):
+    mine = ownership.claim_held_by(event, claims)
+    if mine and mine.request_id == FOUND and not ownership.is_lent_within_stack(claims, event):
         if facts.rollback is None:
             return Ask.ROLLBACK
-        # The borrower would inherit the domain, and its stack would delete what was there before.
-        if facts.rollback.is_undoing:
-            name = facts.live["DomainName"]
-            return Leave(f"domain {name} is lent, and was there before the operation that is rolled back")
+        was_there = was_there_before(facts, if_unknown=True) if facts.rollback.is_undoing else False
+        if isinstance(was_there, Ask):
+            return was_there
+        if was_there:  # the borrower would own it then, and its stack would delete what was there before
+            return Leave(f"domain {facts.live['DomainName']} was there before the operation that is rolled back")
     return reclaim(facts.live, ownership.let_go(claims, event))
 
 
@@ -245,6 +256,4 @@ def _delete_taken_over(facts: Facts, claims: Claims, protection: bool | None) ->
         return given_back
     if facts.rollback is None:
         return Ask.ROLLBACK
-    if not facts.rollback.is_forward:
-        return given_back
-    return destroy(facts, asks=facts.rollback is not Rollback.DELETION, otherwise=given_back)
+    return destroy(facts, asks=True, otherwise=given_back) if facts.rollback.is_forward else given_back

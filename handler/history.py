@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 _CLEAN_UP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+_ROLLED_BACK = "UPDATE_ROLLBACK_COMPLETE"
 _COMPLETE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", _CLEAN_UP})
 _BEGINNINGS = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"})
 
@@ -46,14 +47,17 @@ class History:
                 has_succeeded = False
         return False
 
-    def unfinished_since(self, parents: Sequence[History]) -> float:
+    def unfinished_since(self, parents: Sequence[History] = ()) -> float:
         """When the first operation began after which the stack was not complete again; infinity if there is none.
 
-        A nested stack is complete before its parents. That counts only if they did not undo it.
+        An operation that was rolled back before it does not count. A nested stack is complete before its parents. That
+        counts only if they did not undo it.
         """
         began = math.inf
         for event in self._own():
             if event.status in _COMPLETE and not any(parent.has_undone(event.at) for parent in parents):
+                break
+            if event.status == _ROLLED_BACK and began < math.inf:
                 break
             if event.status in _BEGINNINGS:
                 began = event.at

@@ -18,10 +18,13 @@ A takeover is a loan, so a rollback can put everything back. Three basic operati
                 the maker was in another stack: the rollback of the borrower's stack must not delete what was there
                 before
 
-Two kinds of takeover treat an older claim of the same resource further down specially:
+Three operations treat an older claim of the same resource further down specially:
 
     take over again   an Update, from resources of its own stack: an older loan ends, so that two resources of one
                       stack on one domain do not add a claim with each update
+    come back         the rollback of a rename, from resources of its own stack, which the same rollback undoes: all
+                      claims in front of its own are removed. These are the claims that their events leave, too, so it
+                      does not matter which event is the first, or if both run at the same time
     take back         a Create, or an Update to a new name: the resource lent the domain, and the domain was retained
                       when its template dropped it. The older claim stays, with `-` for the logical id, so that
                       nothing that the resource does from now on ends it: what was retained is deleted by nobody
@@ -160,6 +163,11 @@ def owner(claims: Claims, event: Event) -> Owner:
     return Owner.FOREIGN
 
 
+def claim_held_by(event: Event, claims: Claims) -> Claim | None:
+    """The claim of the event's resource among these, the first one; None if it has none."""
+    return next((claim for claim in claims if claim.is_of(event)), None)
+
+
 def is_lent_within_stack(claims: Claims, event: Event) -> bool:
     """Whether everybody who has the domain from the event's resource is in the same stack."""
     in_front = itertools.takewhile(lambda claim: not claim.is_of(event), claims)
@@ -168,7 +176,7 @@ def is_lent_within_stack(claims: Claims, event: Event) -> bool:
 
 def has_claim(tags: Mapping[str, str], event: Event) -> bool:
     """Whether the event's resource has a claim to the domain with these tags, the first or another."""
-    return owner(read_claims(tags), event) in (Owner.OWN, Owner.LENT)
+    return claim_held_by(event, read_claims(tags)) is not None
 
 
 def claim_of(event: Event, request_id: str) -> Claim:
@@ -189,6 +197,11 @@ def take_over(claims: Claims, event: Event) -> Claims:
 def take_over_again(claims: Claims, event: Event) -> Claims:
     """Put the event's resource in front; an older loan of its own further down ends."""
     return take_over(tuple(claim for claim in claims if not _is_loan_of(claim, event)), event)
+
+
+def come_back(claims: Claims, event: Event) -> Claims:
+    """Remove the claims in front of the one of the event's resource."""
+    return tuple(itertools.dropwhile(lambda claim: not claim.is_of(event), claims))
 
 
 def take_back(claims: Claims, event: Event) -> Claims:

@@ -40,7 +40,7 @@ class Destroy:
     """Delete the domain and everything in it.
 
     `asks`: the domain was there before its resource, and the stack goes on. So CloudFormation is asked whether it wants
-    that, at any age of the event: its clean-up may send a Delete for the current domain.
+    that, at any age of the event: a clean-up may send a Delete for the current domain.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Ask(enum.Enum):
 
     CONTENTS = "what is in the domain that Stats does not count"
     ROLLBACK = "is the stack rolling back"
-    BEGAN = "when did the operation begin that is undone"
+    UNDONE_SINCE = "when did the operation begin that is undone"
     NATIVE = "does the resource of the native type still exist that the domain's system tags name"
 
 
@@ -91,7 +91,7 @@ class Facts:
     live: Live | None
     contents: Use | None = None  # what is in the domain that Stats does not count
     rollback: Rollback | None = None
-    began: float | None = None  # when the operation began that is undone, in seconds since 1970; 0 if not known
+    undone_since: float | None = None  # when the operation began that is undone, in seconds since 1970; 0 if not known
     is_native_gone: bool | None = None
     has_taken_over: bool = False  # this event took the domain over
     has_changed: bool = False  # this event has made, claimed, given back or changed the domain, or may have

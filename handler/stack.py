@@ -11,7 +11,7 @@ import math
 import os
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -134,7 +134,7 @@ def rollback(event: Event) -> Rollback:
     try:
         is_rollback = _is_rolling_back(event, stacks)
         if event.request_type == "Delete" and not is_rollback:
-            own, *parents = _histories(event, stacks)
+            own, *parents = (History(it["StackId"], _Events(event, it["StackId"])) for it in stacks)
             is_rollback = history.was_never_complete(own, parents, event.logical_id, event.physical_id)
     except _CANT_TELL as error:
         logger.warning("CloudFormation could not be asked whether this is a rollback", error=str(error))
@@ -146,23 +146,18 @@ def rollback(event: Event) -> Rollback:
 
 
 def undone_since(event: Event) -> float:
-    """When the operation began whose work the event undoes, in seconds since 1970; 0 where that can't be asked.
+    """When the operation began whose work the event undoes, in seconds since 1970.
 
-    It is the first operation after which the event's stack was not complete again.
+    0 where CloudFormation can't be asked, has its events no more, or lists no operation that has not succeeded.
     """
     if not _may_ask():
         return 0.0
     try:
-        own, *parents = _histories(event, _with_parents(event))
-        began = own.unfinished_since(parents)
+        began = History(event.stack_id, _Events(event, event.stack_id)).unfinished_since()
     except _CANT_TELL as error:
-        logger.warning("CloudFormation could not be asked when the operation began", error=str(error))
+        logger.warning("CloudFormation could not be asked for the time at which the operation began", error=str(error))
         return 0.0
     return began if began < math.inf else 0.0
-
-
-def _histories(event: Event, stacks: Iterable[Any]) -> list[History]:
-    return [History(stack["StackId"], _Events(event, stack["StackId"])) for stack in stacks]
 
 
 def _is_rolling_back(event: Event, stacks: list[Any]) -> bool:

@@ -13,8 +13,8 @@ physical id, and when that status began):
     before anything is done      for an event that is old when it starts: event.OLD seconds, or its ServiceTimeout
     before each change           of a domain that exists, at an age of event.CANCELLABLE seconds or its ServiceTimeout:
                                  a later event may have made, claimed or filled that domain. At any age before a domain
-                                 is deleted that was there before its resource, but
-                                 not with its whole stack
+                                 is deleted that was there before its resource,
+                                 unless its whole stack is being deleted
     while it is throttled        for a CreateDomain, now and then: a cancelled Create must not go on for minutes
     while it undoes something    if that takes long: a later event may go on with the domain
     before the answer            for a Create or an Update that has made, claimed or changed a domain, at that age

@@ -15,7 +15,7 @@ from handler.event import Event
 from handler.ownership import NATIVE_STACK_ID, Owner, owner, read_claims, tags_of
 from handler.plans import Ask, Change, Destroy, Facts, Leave, Plan, Use
 from handler.properties import Desired
-from handler.timeliness import BETWEEN_CLOCKS
+from handler.timeliness import BETWEEN_CLOCKS, Rollback
 
 _COUNTS = {"ProfileCount": "profiles", "ObjectCount": "objects"}  # of Stats: customer data
 
@@ -33,7 +33,7 @@ def undo(
         return Leave("it left no domain behind")
     name = facts.live["DomainName"]
     claims = read_claims(facts.live.get("Tags", {}))
-    mine = next((claim for claim in claims if claim.is_of(event)), None)
+    mine = ownership.claim_held_by(event, claims)
     if mine is None:
         return Leave(f"domain {name} is not this resource's")
     if owner(claims, event) is Owner.LENT:
@@ -44,20 +44,20 @@ def undo(
         return reclaim(facts.live, ownership.give_back(claims))
     if made_by not in (None, mine.request_id):
         return Leave(f"domain {name} was there before")
-    return _undo_made(
-        facts, is_known_maker=made_by is not None, even_in_use=even_in_use, even_if_unknown=even_if_unknown
-    )
+    return _undo_made(facts, made_by, even_in_use=even_in_use, even_if_unknown=even_if_unknown)
 
 
-def _undo_made(facts: Facts, *, is_known_maker: bool, even_in_use: bool, even_if_unknown: bool) -> Plan:
+def _undo_made(facts: Facts, made_by: str | None, *, even_in_use: bool, even_if_unknown: bool) -> Plan:
     assert facts.live is not None
     name = facts.live["DomainName"]
     use = Use() if even_in_use else use_of(facts)
     if isinstance(use, Use) and use and use.is_known:
         return Leave(f"domain {name} is in use, and left alone: it holds {use.words}")
-    if not is_known_maker and (was_there := was_there_before(facts)):
-        before = Leave(f"domain {name} was there before the operation that is rolled back")
-        return was_there if isinstance(was_there, Ask) else before
+    was_there = was_there_before(facts, if_unknown=False) if made_by is None else False
+    if isinstance(was_there, Ask):
+        return was_there
+    if was_there:
+        return Leave(f"domain {name} was there before the operation that is rolled back")
     if isinstance(use, Ask):
         return use
     if use and not (use is facts.contents and even_if_unknown):
@@ -65,22 +65,30 @@ def _undo_made(facts: Facts, *, is_known_maker: bool, even_in_use: bool, even_if
     return destroy(facts)
 
 
-def was_there_before(facts: Facts) -> bool | Ask:
-    """Whether the domain was made before the operation that is undone: a rollback deletes only what that has made."""
+def was_there_before(facts: Facts, *, if_unknown: bool) -> bool | Ask:
+    """Whether the domain was made before the operation began that is undone; a rollback does not delete it then.
+
+    `if_unknown` is the answer where CloudFormation could not be asked when that was.
+    """
     assert facts.live is not None
-    if facts.began is None:
-        return Ask.BEGAN
-    return bool(facts.live["CreatedAt"].timestamp() < facts.began - BETWEEN_CLOCKS)
+    if facts.undone_since is None:
+        return Ask.UNDONE_SINCE
+    if not facts.undone_since:
+        return if_unknown
+    return bool(facts.live["CreatedAt"].timestamp() < facts.undone_since - BETWEEN_CLOCKS)
 
 
 def destroy(facts: Facts, *, asks: bool = False, otherwise: Plan | None = None) -> Plan:
-    """Delete the domain, but not if a resource of the native type has it: it was there before, or has imported it."""
+    """Delete the domain, but not if a resource of the native type has it: it was there before, or has imported it.
+
+    `asks`: whether CloudFormation still wants that is asked, unless the stack does not exist after it.
+    """
     assert facts.live is not None
     name, tags = facts.live["DomainName"], facts.live.get("Tags", {})
     if NATIVE_STACK_ID in tags and not facts.is_native_gone:
         native = Leave(f"domain {name} {refusals.belongs((), tags)}")
         return Ask.NATIVE if facts.is_native_gone is None else otherwise or native
-    return Destroy(name, asks=asks)
+    return Destroy(name, asks=asks and facts.rollback not in (Rollback.DELETION, Rollback.ENDS))
 
 
 def go_back(event: Event, desired: Desired, old: Desired, live: Live | None, shape: StructureShape) -> Plan:
@@ -120,7 +128,10 @@ def _put_back(event: Event, desired: Desired, before: Live, facts: Facts, shape:
     claims = read_claims(live.get("Tags", {}))
     whose = owner(claims, event)
     as_before = read_claims(before.get("Tags", {}))
-    was_own = owner(as_before, event) is Owner.OWN  # the event has found it again, so its claims stay
+    # The event has found its own domain again, or has come back to one that it had lent. So its claims stay.
+    came_back = ownership.come_back(as_before, event)
+    has_come_back = whose is Owner.OWN and bool(came_back) and claims[1:] == came_back[1:]
+    was_own = owner(as_before, event) is Owner.OWN or has_come_back
     if whose is Owner.FOREIGN and claims != as_before:
         return Leave(f"domain {desired.name} now belongs to {refusals.holder(claims)}")
     if whose is Owner.LENT and was_own:

@@ -221,8 +221,8 @@ class Work:
                         facts = replace(facts, contents=self.domains.contents(self.name))
                     case Ask.ROLLBACK:
                         facts = replace(facts, rollback=stack.rollback(self.event))
-                    case Ask.BEGAN:
-                        facts = replace(facts, began=stack.undone_since(self.event))
+                    case Ask.UNDONE_SINCE:
+                        facts = replace(facts, undone_since=stack.undone_since(self.event))
                     case Ask.NATIVE:
                         tags = (facts.live or {}).get("Tags", {})
                         facts = replace(facts, is_native_gone=stack.is_native_gone(self.event, self.name, tags))

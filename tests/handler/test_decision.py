@@ -110,7 +110,7 @@ class Row:
     contents: Use | None = None
     rollback: Rollback | None = None
     is_native_gone: bool | None = None
-    began: float | None = None
+    undone_since: float | None = None
 
 
 CREATE, ADOPTING = request("Create"), request("Create", AdoptExisting=True)
@@ -286,13 +286,17 @@ ROWS = [
             RENAME,
             LENT_TO_SIBLING,
             Change,
-            (TAKEN_OVER, SIBLINGS_ON_LOAN, older),
+            claims,
             rollback=rollback,
         )
-        for words, rollback, older in (
-            ("in a rollback: taken over again", Rollback.YES, MADE),
-            ("where CloudFormation cannot be asked: taken over again", Rollback.UNKNOWN, MADE),
-            ("in no rollback: taken back", Rollback.NO, RETAINED),
+        for words, rollback, claims in (
+            ("in a rollback: it comes back", Rollback.YES, (FOUND_AGAIN,)),
+            (
+                "CloudFormation cannot be asked: taken over again",
+                Rollback.UNKNOWN,
+                (TAKEN_OVER, SIBLINGS_ON_LOAN, MADE),
+            ),
+            ("in no rollback: taken back", Rollback.NO, (TAKEN_OVER, SIBLINGS_ON_LOAN, RETAINED)),
         )
     ),
     Row("a Delete leaves what its resource has given up, and its stack has retained", DELETE, live(RETAINED), Leave),
@@ -355,16 +359,19 @@ ROWS = [
             (),
             contents=Use(),
             rollback=rollback,
-            began=began,
+            undone_since=began,
         )
         for words, event, rollback, began, plan in (
             ("is it a rollback?", DELETE, None, None, Ask.ROLLBACK),
             ("in no rollback", DELETE, Rollback.NO, None, Destroy),
             ("CloudFormation cannot be asked", DELETE, Rollback.UNKNOWN, None, Destroy),
-            ("in a rollback: was it there before?", DELETE, Rollback.YES, None, Ask.BEGAN),
+            ("in a rollback: was it there before?", DELETE, Rollback.YES, None, Ask.UNDONE_SINCE),
             ("made before what is rolled back", DELETE, Rollback.YES, LATER_OPERATION, Leave),
             ("made in what is rolled back", DELETE, Rollback.YES, OPERATION, Destroy),
-            ("made in what is rolled back, which nobody knows", DELETE, Rollback.YES, 0.0, Destroy),
+            ("in a rollback of which nobody knows the beginning", DELETE, Rollback.YES, 0.0, Leave),
+            ("made in a creation's rollback", DELETE_ADOPTED, Rollback.ENDS, OPERATION, Destroy),
+            ("clocks that differ", DELETE, Rollback.YES, OPERATION + 2, Destroy),
+            ("protected", DELETE_PROTECTED, Rollback.NO, None, Destroy),
             ("left by its lender, in a creation's rollback", DELETE_ADOPTED, Rollback.ENDS, LATER_OPERATION, Change),
         )
     ),
@@ -505,12 +512,16 @@ ROWS = [
             plan,
             (Claim(ELSEWHERE, "Domain", FOUND),),
             rollback=rollback,
+            undone_since=undone_since,
         )
-        for words, rollback, plan in (
-            ("is it a rollback?", None, Ask.ROLLBACK),
-            ("keeps its claim in a rollback", Rollback.YES, Leave),
-            ("loses its claim in no rollback", Rollback.NO, Change),
-            ("loses its claim where CloudFormation cannot be asked", Rollback.UNKNOWN, Change),
+        for words, rollback, undone_since, plan in (
+            ("is it a rollback?", None, None, Ask.ROLLBACK),
+            ("in a rollback: was it there before?", Rollback.YES, None, Ask.UNDONE_SINCE),
+            ("made before what is rolled back: keeps its claim", Rollback.YES, LATER_OPERATION, Leave),
+            ("in a rollback of which nobody knows the beginning: keeps its claim", Rollback.YES, 0.0, Leave),
+            ("made in what is rolled back: loses its claim", Rollback.YES, OPERATION, Change),
+            ("in no rollback: loses its claim", Rollback.NO, None, Change),
+            ("nobody can be asked: loses its claim", Rollback.UNKNOWN, None, Change),
         )
     ),
     Row(
@@ -570,9 +581,16 @@ ROWS = [
     Row("a failed Create leaves an unowned domain", DELETE_FAILED, live(), Leave),
     Row("a failed Create left nothing", DELETE_FAILED, None, Leave),
     *(
-        Row(f"an unanswered Create's domain {words}", DELETE_MADE_UP, live(MADE), plan, contents=contents, began=began)
+        Row(
+            f"an unanswered Create's domain {words}",
+            DELETE_MADE_UP,
+            live(MADE),
+            plan,
+            contents=contents,
+            undone_since=began,
+        )
         for words, contents, began, plan in (
-            ("is asked about", None, None, Ask.BEGAN),
+            ("is asked about", None, None, Ask.UNDONE_SINCE),
             ("is asked about again", None, OPERATION, Ask.CONTENTS),
             ("is deleted", Use(), OPERATION, Destroy),
             ("is deleted where nobody knows the operation", Use(), 0.0, Destroy),
@@ -587,7 +605,7 @@ ROWS = [
         why="belongs to Native of stack",
         contents=Use(),
         is_native_gone=False,
-        began=OPERATION,
+        undone_since=OPERATION,
     ),
     Row("an unanswered Create's domain with profiles stays", DELETE_MADE_UP, live(MADE, profiles=7), Leave),
     Row(
@@ -598,7 +616,7 @@ ROWS = [
         DELETE_MADE_UP,
         live(MADE) | {"Stats": {}},
         Refuse,
-        began=OPERATION,
+        undone_since=OPERATION,
     ),
     Row(
         "an unanswered Create's domain stays where its contents are not known",
@@ -607,7 +625,7 @@ ROWS = [
         Refuse,
         why="ListIntegrations: not allowed",
         contents=DENIED,
-        began=OPERATION,
+        undone_since=OPERATION,
     ),
     Row("an unanswered Create gives back what it took over", DELETE_MADE_UP, live(TAKEN_OVER), Change, ()),
     Row("an unanswered Create leaves what it only found", DELETE_MADE_UP, live(FOUND_AGAIN, profiles=7), Leave),
@@ -617,7 +635,7 @@ ROWS = [
         live(FOUND_AGAIN),
         Destroy,
         contents=Use(),
-        began=OPERATION,
+        undone_since=OPERATION,
     ),
     Row("an unanswered Create leaves what is lent", DELETE_MADE_UP, live(SIBLINGS_ON_LOAN, MADE), Leave),
     Row("an unanswered Create leaves another stack's", DELETE_MADE_UP, live(THEIRS), Leave),
@@ -628,7 +646,7 @@ ROWS = [
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.event.request_type}: {row.says}")
 def test_what_happens_on_each_event(row: Row) -> None:
-    plan = decide(row.event, Facts(row.live, row.contents, row.rollback, row.began, row.is_native_gone))
+    plan = decide(row.event, Facts(row.live, row.contents, row.rollback, row.undone_since, row.is_native_gone))
     if isinstance(row.plan, Ask):
         assert plan is row.plan
         return
@@ -679,7 +697,7 @@ UNDONE = [
 def test_a_rollback_undoes_only_what_the_replacement_did(there: Any, contents: Use | None, plan: type[Plan]) -> None:
     event = request("Update", "clients", "customers", DomainName="clients")
     assert event.replacement_to_undo("clients", "customers") == "customers"
-    assert type(undoing.undo(event, Facts(there, contents, began=OPERATION))) is plan
+    assert type(undoing.undo(event, Facts(there, contents, undone_since=OPERATION))) is plan
 
 
 @pytest.mark.parametrize(
@@ -711,7 +729,9 @@ def test_a_rename_does_not_put_back_what_the_other_domain_had() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rollback", "is_sent"), [(Rollback.YES, False), (Rollback.NO, True)], ids=["in a rollback", "in no rollback"]
+    ("rollback", "is_sent"),
+    [(Rollback.YES, False), (Rollback.NO, True), (Rollback.UNKNOWN, True)],
+    ids=["in a rollback", "in no rollback", "nobody can be asked"],
 )
 @pytest.mark.parametrize(
     ("physical_id", "old"),
@@ -730,6 +750,35 @@ def test_rules_that_the_service_is_at_work_on_are_sent_only_if_the_template_may_
     assert isinstance(plan, Change)
     assert [*plan.changes.updates] == ([{"RuleBasedMatching": rules}] if is_sent else [])
     assert plan.changes.postponed == (() if is_sent else ("RuleBasedMatching",))
+
+
+def test_whether_it_is_a_rollback_is_not_asked_where_the_rules_do_not_differ() -> None:
+    rules = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRuleLevelForMatching": 1}
+    event = request("Update", "clients", "clients", RuleBasedMatching=rules)
+    there = {**live(FOUND_AGAIN), "RuleBasedMatching": {**rules, "Status": "IN_PROGRESS"}}
+    assert decide(event, Facts(there)) == Change("customers", Changes(), was_there=True)
+
+
+def test_rules_that_a_sibling_has_changed_are_sent_in_a_rollback_though_the_service_is_at_work_on_them() -> None:
+    """The reason says how to go on when the API refuses them."""
+    rules = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRuleLevelForMatching": 1}
+    event = request("Update", "clients", "clients", RuleBasedMatching={**rules, "MaxAllowedRuleLevelForMatching": 2})
+    there = {**live(FOUND_AGAIN), "RuleBasedMatching": {**rules, "Status": "IN_PROGRESS"}}
+    plan = decide(event, Facts(there, rollback=Rollback.YES, has_taken_over=True))
+    assert isinstance(plan, Change)
+    assert plan.changes.updates
+
+
+@pytest.mark.parametrize(
+    ("event", "there"),
+    [(DELETE, live(FOUND_AGAIN)), (DELETE_UNPROTECTED, live(TAKEN_OVER))],
+    ids=["found again", "taken over"],
+)
+@pytest.mark.parametrize(("rollback", "asks"), [(Rollback.NO, True), (Rollback.DELETION, False)])
+def test_a_delete_of_what_was_there_before_asks_whether_it_is_wanted_unless_the_whole_stack_is_deleted(
+    event: Event, there: Any, rollback: Rollback, asks: bool
+) -> None:
+    assert decide(event, Facts(there, Use(), rollback)) == Destroy("customers", asks=asks)
 
 
 def test_an_update_puts_back_what_the_template_dropped() -> None:

@@ -14,6 +14,31 @@ from tests.handler import cloudformation
 OLD, NEW = {"DomainName": "old"}, {"DomainName": "new", "ServiceTimeout": "60"}
 
 
+@pytest.mark.parametrize(
+    ("physical_id", "name", "old_name", "undone"),
+    [
+        ("customers", "customers", "other", "other"),
+        ("customers", "third", "other", "other"),
+        ("customers", "other", "other", ""),
+        ("customers", "third", "customers", ""),
+        ("customers", "customers", "", ""),
+        ("other", "customers", "other", ""),
+    ],
+    ids=[
+        "its rollback",
+        "another rename after it",
+        "the same rename again",
+        "a rename",
+        "after an Update with a mistake",
+        "the rollback of a rename that was answered",
+    ],
+)
+def test_the_replacement_that_an_update_undoes(physical_id: str, name: str, old_name: str, undone: str) -> None:
+    assert (
+        read({"RequestType": "Update", "PhysicalResourceId": physical_id}).replacement_to_undo(name, old_name) == undone
+    )
+
+
 def test_every_field_that_cloudformation_sends_is_there() -> None:
     sent = cloudformation.event("Update", NEW, OLD, physical_id="old", response_url="https://a.credential")
     event = read(sent)

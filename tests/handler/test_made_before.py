@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tests.handler.describe_api import DescribeError
-from tests.handler.faults import Clock, live_domains
+from tests.handler.faults import Clock, Wire, live_domains
 from tests.handler.listed import ListedStacks
 from tests.handler.listed_resource import MADE_UP, ListedResource
-from tests.handler.situations import ADOPTING, LEAST, OTHER, days
+from tests.handler.situations import ADOPTING, DENIED, LEAST, OTHER, days
 from tests.handler.stacks import succeeded
 
 RULES = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRuleLevelForMatching": 1}
@@ -118,6 +118,40 @@ def test_an_update_after_a_rename_without_an_answer_deletes_the_domain_that_the_
     begin_update(resource, clock)
     assert succeeded(resource.update({**LEAST, "DomainName": "third"}, OTHER))
     assert live_domains().keys() == {"customers", "third"}
+
+
+def test_nothing_is_made_while_the_domain_of_a_rename_without_an_answer_may_be_left(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    deploy_first(resource, clock, LEAST)
+    begin_update(resource, clock)
+    assert succeeded(resource.update(OTHER, LEAST))  # its answer is lost
+    resource.stack_is("UPDATE_FAILED")
+    begin_update(resource, clock)
+    wire.begin(lambda attempt, operation: DENIED if operation == "ListIntegrations" else None)
+    answer = resource.update({**LEAST, "DomainName": "third"}, OTHER)
+    assert not succeeded(answer)
+    assert "ListIntegrations" in answer["Reason"]
+    assert live_domains().keys() == {"customers", "other"}
+
+
+def test_what_was_made_and_retained_in_an_earlier_operation_survives_though_that_was_rolled_back(
+    resource: ListedResource, clock: Clock
+) -> None:
+    deploy_first(resource, clock, OTHER)
+    begin_update(resource, clock)
+    assert succeeded(resource.update(LEAST, OTHER, "other"))
+    resource.lists("UPDATE_COMPLETE", "customers")
+    begin_rollback(resource, clock)
+    assert succeeded(resource.update(OTHER, LEAST))
+    resource.lists("UPDATE_COMPLETE", "other")
+    begin_clean_up(resource, clock)  # UpdateReplacePolicy: Retain, so no Delete for `customers`
+    resource.stack_is("UPDATE_ROLLBACK_COMPLETE")
+    clock.now += 3600
+    begin_update(resource, clock)
+    begin_rollback(resource, clock)
+    assert succeeded(resource.update(OTHER, LEAST, "other"))
+    assert live_domains().keys() == {"customers", "other"}
 
 
 def test_a_retained_domain_survives_the_rollback_of_a_create_that_never_reached_the_function(

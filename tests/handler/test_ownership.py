@@ -21,6 +21,7 @@ from handler.ownership import (
     Claims,
     Owner,
     claim_of,
+    come_back,
     give_back,
     hold_as,
     is_ownership_key,
@@ -134,6 +135,13 @@ OPERATIONS = [
         (adopted(B), A),
         lambda claims: take_over_again(claims, event("A")),
         (adopted(A), adopted(B), A),
+    ),
+    ("the maker comes back", (adopted(C), adopted(B), A), lambda claims: come_back(claims, event("A")), (A,)),
+    (
+        "a borrower comes back",
+        (adopted(C), adopted(B), A),
+        lambda claims: come_back(claims, event("B")),
+        (adopted(B), A),
     ),
     ("a takeover from oneself as the maker", (A,), lambda claims: take_over(claims, event("A")), (A,)),
     (

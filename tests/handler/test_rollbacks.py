@@ -6,11 +6,21 @@ from typing import Any
 
 import pytest
 
-from handler.ownership import ADOPTED, FOUND, NATIVE_LOGICAL_ID, NATIVE_STACK_ID, NATIVE_TYPE
+from handler.ownership import (
+    ADOPTED,
+    FOUND,
+    NATIVE_LOGICAL_ID,
+    NATIVE_STACK_ID,
+    NATIVE_TYPE,
+    REQUEST_ID,
+    Claim,
+    read_claims,
+    tags_of,
+)
 from local.customerprofiles.models import Domain
-from tests.handler.cloudformation import STACK
+from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, event
 from tests.handler.describe_api import DescribeError
-from tests.handler.faults import Clock, Fault, FaultPlan, Wire, live_domains
+from tests.handler.faults import REGION, Clock, Fault, FaultPlan, Wire, live_domains
 from tests.handler.listed import ListedStacks
 from tests.handler.listed_resource import MADE_UP, ListedResource
 from tests.handler.situations import (
@@ -20,7 +30,9 @@ from tests.handler.situations import (
     DENIED,
     LEAST,
     MADE,
+    NOT_GRANTED,
     OTHER,
+    QUEUE,
     RESPONSE_LOST,
     THEIR_STACK,
     THEIRS,
@@ -328,3 +340,42 @@ def test_a_delete_whose_domain_may_not_be_looked_at_fails_if_its_physical_id_was
     existing_domain(MADE)
     wire.begin(first_look_denied(clock))
     assert not succeeded(resource.delete(OTHER, "customers"))
+
+
+@pytest.mark.parametrize("is_borrowed", [False, True])
+@pytest.mark.parametrize("is_first", [False, True])
+def test_a_resource_and_its_sibling_that_took_its_domain_over_come_back_at_the_same_time(
+    is_first: bool, is_borrowed: bool, resource: ListedResource, function: Function, mailbox: Mailbox, wire: Wire
+) -> None:
+    """An update has renamed `Domain`, and given its old domain to `Other`. CloudFormation rolls both back at once."""
+    before = claims((STACK, ADOPTED), (THEIR_STACK, "their-request")) if is_borrowed else MADE
+    domain = existing_domain(tags_of((Claim(STACK, "Other", ADOPTED), *read_claims(before))))
+    live_domains()["other"] = Domain("other", dict(domain.configuration), {}, ACCOUNT, REGION)
+    live_domains()["other"].tags = tags_of((Claim(STACK, "Other", "an-earlier-create"),))
+    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+
+    def come_back() -> None:
+        assert succeeded(resource.update(LEAST, {**LEAST, "DomainName": "third"}, "third"))
+
+    def sibling_comes_back() -> None:
+        url = mailbox.url()
+        sent = event("Update", OTHER, LEAST, physical_id="other", logical_id="Other", response_url=url)
+        assert succeeded(function.invoke(sent).answer)
+
+    first, second = (come_back, sibling_comes_back) if is_first else (sibling_comes_back, come_back)
+    with right_after(wire, "GetDomain", second):
+        first()
+    assert domain.tags in (before, {**before, REQUEST_ID: FOUND})
+
+
+def test_a_resource_that_comes_back_and_fails_keeps_its_domain(resource: ListedResource, wire: Wire) -> None:
+    domain = existing_domain(tags_of((Claim(STACK, "Other", ADOPTED), *read_claims(MADE))), days=7)
+    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    wire.begin(lambda attempt, operation: NOT_GRANTED if operation == "UpdateDomain" else None)
+    with_queue = {**LEAST, "DeadLetterQueueUrl": QUEUE}
+    assert not succeeded(resource.update(with_queue, OTHER, "other"))
+    assert live_domains() == {"customers": domain}
+    assert domain.tags == {**MADE, REQUEST_ID: FOUND}
+    wire.begin()
+    assert succeeded(resource.update(with_queue, OTHER, "other"))
+    assert days() == 30
