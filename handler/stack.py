@@ -41,8 +41,16 @@ _PAUSES = (1, 2, 4, 8)
 # timeout. Delete requested by user." The reason of a DeleteStack is "User Initiated".
 _CREATION_FAILED = (" failed to create", " exceeded the specified timeout", "Delete requested by user")
 
+# A page has a hundred events and takes some tenths of a second. A parent of many stacks can have thousands of pages.
+_MOST_PAGES = 200
+
+
+class _TooManyEventsError(Exception):
+    """Reading a stack's events takes too long."""
+
+
 # A response that is not CloudFormation's, such as a proxy's page, tells as little as an error.
-_CANT_TELL = (ClientError, BotoCoreError, ResponseParserError, KeyError, IndexError)
+_CANT_TELL = (ClientError, BotoCoreError, ResponseParserError, KeyError, IndexError, _TooManyEventsError)
 
 
 def tags(event: Event) -> Mapping[str, str]:
@@ -66,10 +74,14 @@ def is_native_gone(event: Event, name: str, tags: Mapping[str, str]) -> bool:
 
     It may have left its stack, have another domain by now, or its logical id may be another resource's.
     """
-    native = _describe_resource(event, tags[NATIVE_STACK_ID], tags.get(NATIVE_LOGICAL_ID, ""))
+    native = _describe_resource(event, tags[NATIVE_STACK_ID], tags.get(NATIVE_LOGICAL_ID, ""), if_no_stack=NOT_LISTED)
     if native is None:
         return False
-    if native.resource_type != NATIVE_TYPE or native.status in ("DELETE_COMPLETE", "DELETE_SKIPPED"):
+    if (
+        native == NOT_LISTED
+        or native.resource_type != NATIVE_TYPE
+        or native.status in ("DELETE_COMPLETE", "DELETE_SKIPPED")
+    ):
         return True
     if native.physical_id in ("", name):
         return False
@@ -80,7 +92,13 @@ def is_native_gone(event: Event, name: str, tags: Mapping[str, str]) -> bool:
         return False
 
 
-def _describe_resource(event: Event, stack_id: str, logical_id: str) -> Listed | None:
+def _describe_resource(
+    event: Event, stack_id: str, logical_id: str, *, if_no_stack: Listed | None = None
+) -> Listed | None:
+    """What CloudFormation lists for a resource; None where it can't be asked.
+
+    `if_no_stack`: the answer where it does not know the stack: it forgets a stack 90 days after its deletion.
+    """
     if not _may_ask():
         return None
     try:
@@ -91,8 +109,11 @@ def _describe_resource(event: Event, stack_id: str, logical_id: str) -> Listed |
         return Listed(resource["ResourceStatus"], physical_id, since, resource["ResourceType"])
     except _CANT_TELL as error:
         # "Resource Domain does not exist for stack ...", not "Stack with id ... does not exist".
-        if isinstance(error, ClientError) and error.response["Error"]["Message"].startswith("Resource "):
+        message = error.response["Error"]["Message"] if isinstance(error, ClientError) else ""
+        if message.startswith("Resource "):
             return NOT_LISTED
+        if if_no_stack and message.startswith("Stack ") and message.endswith("does not exist"):
+            return if_no_stack
         logger.warning(f"CloudFormation could not be asked about {logical_id}", error=str(error))
         return None
 
@@ -215,7 +236,7 @@ class _Events:
     @staticmethod
     def _pages(event: Event, stack_id: str) -> Iterator[StackEvent]:
         following: Mapping[str, str] = {}
-        while True:
+        for _ in range(_MOST_PAGES):
             page = _ask(event, "DescribeStackEvents", StackName=stack_id, **following)
             for line in page["StackEvents"]:
                 yield StackEvent(
@@ -227,6 +248,7 @@ class _Events:
             if not page.get("NextToken"):
                 return
             following = {"NextToken": page["NextToken"]}
+        raise _TooManyEventsError(f"{stack_id} has more than {_MOST_PAGES} pages of events since then")
 
 
 def _ask(event: Event, operation: str, **arguments: str) -> Any:

@@ -62,6 +62,7 @@ class Work:
     done: Actions = field(init=False)
     questions: Questions = field(init=False)
     _looked_at: float = field(default=0.0, init=False)
+    _facts: Facts = field(default=Facts(None), init=False)  # of the last decision
 
     def __post_init__(self) -> None:
         self.done = Actions(self.domains, self.name)
@@ -166,11 +167,13 @@ class Work:
                 check(plan)
                 is_old = self.questions.has_asked and time.monotonic() - self._looked_at > _OLD_LOOK
                 if is_old and not isinstance(plan, Make):
-                    plan = self._plan(decide, live := self.look())
+                    live = self.look()
+                    if decide(replace(self._facts, live=live)) != plan:  # with the answers that it has
+                        plan = self._plan(decide, live)
+                        continue
             if isinstance(plan, Refuse):
                 raise RefusedError(plan.why)
-            if isinstance(plan, Change) and plan.was_there and not self.has_taken_over and not self._is_own(live):
-                self.done.before = None  # it was found again as the resource's own, but is another's by now
+            self._forget_own(plan, live)
             try:
                 live = self.done.carry_out(plan, live, functools.partial(self._check_again, check, plan))
                 if not (isinstance(plan, Change) and plan.and_look):
@@ -186,6 +189,11 @@ class Work:
                 logger.warning("deciding again after an error", error=str(error))
                 plan = again
         raise ApiError(f"Domain {self.name} keeps being changed by others. Try again")
+
+    def _forget_own(self, plan: Plan, live: Live | None) -> None:
+        """Forget how the domain was before, if it was found again as the resource's own but is another's by now."""
+        if isinstance(plan, Change) and plan.was_there and not self.has_taken_over and not self._is_own(live):
+            self.done.before = None
 
     def _is_own(self, live: Live | None) -> bool:
         return live is not None and owner(read_claims(live.get("Tags", {})), self.event) is Owner.OWN
@@ -229,6 +237,7 @@ class Work:
             except DomainNotFoundError as error:  # deleted since it was looked at; GetDomain has the last word
                 found = self.look()
                 facts = replace(facts, live=found, contents=Use(str(error), is_known=False) if found else None)
+        self._facts = facts
         return plan
 
     def _looked(self) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from handler import stack
 from handler.history import History, StackEvent, was_never_complete
 from tests.handler.cloudformation import STACK, stack_arn
 from tests.handler.describe_api import DescribeError
@@ -304,3 +305,23 @@ def test_a_domain_is_given_back_where_the_stacks_events_cannot_be_read(
     assert succeeded(resource.delete_with_its_stack(UNPROTECTED))
     assert "customers" in live_domains()
     assert holder() is None
+
+
+def test_a_domain_is_given_back_where_a_parent_has_too_many_events_to_read(
+    resource: ListedResource, listed_stacks: ListedStacks, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parent of many nested stacks was updated often since this one was."""
+    monkeypatch.setattr(stack, "_MOST_PAGES", 3)
+    domain = existing_domain({})
+    listed_stacks.stack_is("CREATE_COMPLETE", PARENT)
+    clock.now += 60
+    assert succeeded(resource.create(UNPROTECTED))
+    resource.lists("CREATE_COMPLETE", "customers")
+    listed_stacks.stack_is("CREATE_COMPLETE", STACK, parent_id=PARENT)
+    for _ in range(10):
+        for status in ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"):
+            clock.now += 60
+            listed_stacks.stack_is(status, PARENT)
+    listed_stacks.stack_is("DELETE_IN_PROGRESS", STACK, parent_id=PARENT)
+    assert succeeded(resource.delete(UNPROTECTED))
+    assert live_domains() == {"customers": domain}

@@ -6,7 +6,9 @@ import pytest
 
 from handler.ownership import ADOPTED, FOUND
 from tests.handler.cloudformation import STACK
+from tests.handler.describe_api import DescribeError
 from tests.handler.faults import Clock, Fault, Wire, live_domains
+from tests.handler.listed import ListedStacks
 from tests.handler.listed_resource import MADE_UP, ListedResource
 from tests.handler.situations import (
     ADOPTING,
@@ -146,3 +148,31 @@ def test_a_takeover_keeps_the_claims_behind_a_holder_whose_tags_were_removed(res
     domain = existing_domain({key: value for key, value in lent.items() if key.endswith(".1")})
     assert succeeded(resource.create(ADOPTING))
     assert THEIR_STACK in domain.tags.values()
+
+
+@pytest.mark.parametrize("is_taken_over", [False, True])
+def test_after_slow_questions_a_delete_looks_again_and_asks_again_only_if_the_domain_has_changed(
+    is_taken_over: bool,
+    resource: ListedResource,
+    their_resource: ListedResource,
+    listed_stacks: ListedStacks,
+    clock: Clock,
+) -> None:
+    """It would decide on an old look if its second questions were slow, too."""
+    domain = existing_domain(claims((STACK, FOUND)))
+    resource.stack_is("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+    resource.lists("UPDATE_COMPLETE", "other")
+    asked: list[str] = []
+
+    def slowly(operation: str) -> DescribeError | None:
+        asked.append(operation)
+        if is_taken_over and asked == ["DescribeStacks"]:
+            assert succeeded(their_resource.create(ADOPTING))
+        return DescribeError.THROTTLED if asked.count("DescribeStacks") % 6 else None
+
+    their_resource.stack_is("CREATE_IN_PROGRESS")
+    listed_stacks.error_for = slowly
+    assert succeeded(resource.deliver(resource.event("Delete", LEAST, physical_id="customers")))
+    assert asked.count("DescribeStacks") == (12 if is_taken_over else 6)
+    assert live_domains() == ({"customers": domain} if is_taken_over else {})
+    assert not is_taken_over or domain.tags == claims((THEIR_STACK, FOUND))
