@@ -15,12 +15,9 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                                                            converged
     Update, same name         foreign, or lent to another  nothing in a rollback, which must not fail for that; else
                               stack                        refused
-    Update, same name         lent, to resources of the    taken over again, then converged
-                              same stack only
-    Update, new name          lent, to resources of the    in a rollback the claims in front of its own are removed:
-                              same stack only              that of resources that swapped their domains; else taken
-                                                           back (over again if CloudFormation can't be asked); then
-                                                           converged
+    Update, same or new name  lent, to resources of the    the claims in front of its own are removed, if it rolls back
+                              same stack only              a rename (of resources that swapped their domains); else
+                                                           taken over again, or by a rename taken back; then converged
     Update, same name         absent                       it is made again
     Update, new name          absent, own                  as a Create
     Update, new name          unowned, foreign, or lent    nothing in a rollback, which comes back to a domain that the
@@ -91,7 +88,7 @@ def create_or_update(event: Event, desired: Desired, old: Desired, shape: Struct
         settings = {k: v for k, v in desired.settings.items() if not (v == "" and k in CLEARED_BY_EMPTY)}
         return Make(desired.name, settings, {**desired.tags, **tags_of((claim_of(event, event.request_id),))})
     claims = read_claims(facts.live.get("Tags", {}))
-    allowed = _claim(event, desired, claims, facts)
+    allowed = _claim(event, desired, old, claims, facts)
     if not isinstance(allowed, tuple):
         return allowed
     was_there = not event.is_for(desired.name) and allowed[0].request_id != event.request_id
@@ -145,14 +142,31 @@ def _sends_what_may_wait(event: Event, desired: Desired, old: Desired, plan: Pla
     return changes.sends_locked(plan.changes, facts.live or {})
 
 
-def _claim(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:
+def _claim(event: Event, desired: Desired, old: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:
     """Decide on the claims that a Create or an Update gives to a live domain, if it may have it at all."""
     name, whose = desired.name, owner(claims, event)
     if whose is Owner.OWN:
         return claims if event.is_for(name) else _claim_again(event, claims)
     if whose is Owner.LENT and facts.has_taken_over:  # others have taken it over from this event
         return ownership.take_over(ownership.let_go(claims, event), event)
+    if whose is Owner.LENT and not event.is_create and ownership.is_lent_within_stack(claims, event):
+        return _claim_within_stack(event, desired, old, claims, facts)
     return (_claim_known if event.is_for(name) else _claim_another)(event, desired, claims, facts)
+
+
+def _claim_within_stack(event: Event, desired: Desired, old: Desired, claims: Claims, facts: Facts) -> Claims | Ask:
+    """Decide on the claims of an Update to a domain that its resource has lent, to resources of its own stack only."""
+    is_current = event.is_for(desired.name)
+    if is_current and old.name in ("", desired.name):
+        return ownership.take_over_again(claims, event)
+    if facts.rollback is None:
+        return Ask.ROLLBACK
+    if facts.rollback.is_undoing:
+        own = ownership.come_back(claims, event)
+        return own if is_current else _claim_again(event, own)
+    if is_current or not facts.rollback.is_forward:
+        return ownership.take_over_again(claims, event)
+    return ownership.take_back(claims, event)
 
 
 def _claim_known(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:
@@ -164,8 +178,6 @@ def _claim_known(event: Event, desired: Desired, claims: Claims, facts: Facts) -
         behind = read_claims(tags, first=1)
         is_loan = desired.adopt_existing or behind or NATIVE_STACK_ID in tags
         return ownership.take_over(behind, event) if is_loan else (claim_of(event, FOUND),)
-    if whose is Owner.LENT and ownership.is_lent_within_stack(claims, event):
-        return ownership.take_over_again(claims, event)
     if facts.rollback is None:
         return Ask.ROLLBACK
     if facts.rollback.is_undoing:
@@ -181,10 +193,6 @@ def _claim_another(event: Event, desired: Desired, claims: Claims, facts: Facts)
         if facts.rollback is None:
             return Ask.ROLLBACK
         is_lent = owner(claims, event) is Owner.LENT
-        if is_lent and ownership.is_lent_within_stack(claims, event):
-            if facts.rollback.is_undoing:
-                return _claim_again(event, ownership.come_back(claims, event))
-            return (ownership.take_back if facts.rollback.is_forward else ownership.take_over_again)(claims, event)
         # A rollback comes back to a domain that the resource had. It must not fail for what has become of that since.
         if facts.rollback.is_undoing or (is_lent and facts.rollback is Rollback.UNKNOWN):
             return Leave(f"domain {name} now {refusals.belongs(claims, tags)}, so nothing was changed")

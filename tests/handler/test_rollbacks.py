@@ -344,10 +344,17 @@ def test_a_delete_whose_domain_may_not_be_looked_at_fails_if_its_physical_id_was
     assert not succeeded(resource.delete(OTHER, "customers"))
 
 
+@pytest.mark.parametrize("was_answered", [True, False])
 @pytest.mark.parametrize("is_borrowed", [False, True])
 @pytest.mark.parametrize("is_first", [False, True])
 def test_a_resource_and_its_sibling_that_took_its_domain_over_come_back_at_the_same_time(
-    is_first: bool, is_borrowed: bool, resource: ListedResource, function: Function, mailbox: Mailbox, wire: Wire
+    is_first: bool,
+    is_borrowed: bool,
+    was_answered: bool,
+    resource: ListedResource,
+    function: Function,
+    mailbox: Mailbox,
+    wire: Wire,
 ) -> None:
     """An update has renamed `Domain`, and given its old domain to `Other`. CloudFormation rolls both back at once."""
     before = claims((STACK, ADOPTED), (THEIR_STACK, "their-request")) if is_borrowed else MADE
@@ -357,7 +364,9 @@ def test_a_resource_and_its_sibling_that_took_its_domain_over_come_back_at_the_s
     resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
 
     def come_back() -> None:
-        assert succeeded(resource.update(LEAST, {**LEAST, "DomainName": "third"}, "third"))
+        assert succeeded(
+            resource.update(LEAST, {**LEAST, "DomainName": "third"}, "third" if was_answered else "customers")
+        )
 
     def sibling_comes_back() -> None:
         url = mailbox.url()
