@@ -164,6 +164,14 @@ def _check_tags(event: Mapping[str, Any], call: Call) -> None:
     # A takeover ends an older loan, and gives an older claim as the maker up to the stack.
     older = [claim for claim in before if claim.resource != mine or not claim.is_adopted]
     given_up = [(mine[0], NO_ID) if claim.resource == mine else claim.resource for claim in older]
+    # The rollback of a rename comes back to a domain that was lent within the stack only.
+    in_front = claimants_before[: claimants_before.index(mine)] if mine in claimants_before else []
+    has_come_back = (
+        event["RequestType"] == "Update"
+        and bool(in_front)
+        and claimants_after == claimants_before[len(in_front) :]
+        and all(stack_id == mine[0] for stack_id, _ in in_front)
+    )
     properties = event["ResourceProperties"]
     changed = {key for key in {*call.tags_before, *domain.tags} if call.tags_before.get(key) != domain.tags.get(key)}
     template_keys = {key for key in changed if not _is_for_claims(key)}
@@ -178,6 +186,8 @@ def _check_tags(event: Mapping[str, Any], call: Call) -> None:
         # Somebody removed tags of the holder's. A Delete of a resource behind it lets go all the same.
         is_let_go = event["RequestType"] == "Delete" and NO_ID in claimants_after[0]
         assert is_let_go or claimants_after[:1] == [mine], "claimed a domain for another resource"
+    elif has_come_back:
+        assert after[-1].request_id in (before[-1].request_id, "found"), "changed how a domain was made"
     elif claimants_after[:1] == [mine] and claimants_after in (
         [mine, *claimants_before],
         [mine, *without_any],
