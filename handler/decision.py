@@ -53,6 +53,7 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                               own, made or `found`         deleted; left if it is in use, or was made before the
                                                            operation that is rolled back; refused if the API does not
                                                            tell whether it is in use
+                              lent, made or `found`        let go, if it was made in the operation that is rolled back
                               taken over                   given back, or let go
                               anything else                nothing
 

@@ -37,9 +37,13 @@ def undo(
     if mine is None:
         return Leave(f"domain {name} is not this resource's")
     if owner(claims, event) is Owner.LENT:
-        if mine.is_adopted or mine.request_id == made_by:
-            return reclaim(facts.live, ownership.let_go(claims, event))
-        return Leave(f"domain {name} is lent to {refusals.holder(claims)}")
+        if not (mine.is_adopted or mine.request_id == made_by):
+            was_there = True if made_by else was_there_before(facts, if_unknown=True)
+            if isinstance(was_there, Ask):
+                return was_there
+            if was_there:
+                return Leave(f"domain {name} is lent to {refusals.holder(claims)}")
+        return reclaim(facts.live, ownership.let_go(claims, event))
     if mine.is_adopted:
         return reclaim(facts.live, ownership.give_back(claims))
     if made_by not in (None, mine.request_id):

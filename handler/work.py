@@ -139,8 +139,9 @@ class Work:
 
     def look(self) -> Live | None:
         """The live domain."""
+        begun = time.monotonic()  # the API may have answered long before the response is here
         live = self.domains.find(self.name)
-        self._looked()
+        self._looked(begun)
         if live is not None and self.has_claim_to(live):
             self.domains.attempts.note_own_domain()
         return live
@@ -148,7 +149,7 @@ class Work:
     def look_late(self) -> Live | None:
         """Wait some seconds for a domain that the resource has a claim to, which a call without a response may make."""
         live = self.domains.find_late(self.name, self.has_claim_to)
-        self._looked()
+        self._looked(time.monotonic())
         return live
 
     @property
@@ -240,8 +241,8 @@ class Work:
         self._facts = facts
         return plan
 
-    def _looked(self) -> None:
-        self._looked_at, self.questions.has_asked = time.monotonic(), False
+    def _looked(self, at: float) -> None:
+        self._looked_at, self.questions.has_asked = at, False
 
     def _look_after(self, error: ApiError) -> Live | None:
         try:
@@ -249,7 +250,7 @@ class Work:
             # A domain that exists already may be one that GetDomain doesn't see yet.
             if live is None and error.already_exists:
                 live = self.domains.find_late(self.name)
-                self._looked()
+                self._looked(time.monotonic())
             return live
         except (ApiError, DeadlineReached) as blind:
             text = f"{error}. The domain could not be looked at then: {str(blind) or 'the time was up'}"

@@ -286,13 +286,17 @@ class Observations:
         """Record that the Delete after a failed Create, or the Update that rolls a rename back, has ended.
 
         If another resource has taken the domain over by then, a claim of the failed one can stay: nobody can tell
-        whether it is that event's, or that of a domain that was retained (docs/limits.md).
+        whether it is that event's, or that of a domain that was retained (docs/limits.md). The same if its lender has
+        gone by then: what was there before the operation stays.
         """
         properties = event["OldResourceProperties" if event["RequestType"] == "Update" else "ResourceProperties"]
         name = properties.get("DomainName")
         domain = live_domains().get(name)
         is_for_another = event.get("PhysicalResourceId") != name
-        if domain is not None and is_for_another and resource_of(event) in resources(domain.tags)[1:]:
+        if domain is None or not is_for_another:
+            return
+        mine = [claim for claim in claims(domain.tags) if claim.resource == resource_of(event)]
+        if mine and (mine[0].request_id == "found" or resource_of(event) in resources(domain.tags)[1:]):
             self.exempt([domain])
 
 

@@ -637,7 +637,22 @@ ROWS = [
         contents=Use(),
         undone_since=OPERATION,
     ),
-    Row("an unanswered Create leaves what is lent", DELETE_MADE_UP, live(SIBLINGS_ON_LOAN, MADE), Leave),
+    *(
+        Row(
+            f"an unanswered Create's domain is lent, {words}",
+            DELETE_MADE_UP,
+            live(THEIRS_ON_LOAN, MADE),
+            plan,
+            (Claim(ELSEWHERE, "Domain", FOUND),),
+            undone_since=began,
+        )
+        for words, began, plan in (
+            ("is it its own?", None, Ask.UNDONE_SINCE),
+            ("made in what is rolled back: loses its claim", OPERATION, Change),
+            ("made before that: keeps it", LATER_OPERATION, Leave),
+            ("nobody knows: keeps it", 0.0, Leave),
+        )
+    ),
     Row("an unanswered Create leaves another stack's", DELETE_MADE_UP, live(THEIRS), Leave),
     Row("an unanswered Create leaves an unowned domain", DELETE_MADE_UP, live(), Leave),
     Row("an unanswered Create left nothing", DELETE_MADE_UP, None, Leave),
@@ -684,7 +699,7 @@ UNDONE = [
     ("taken over from another", live(TAKEN_OVER, THEIRS), None, Change),
     ("taken over from nobody", live(TAKEN_OVER), None, Change),
     ("taken over and lent on", live(THEIRS_ON_LOAN, TAKEN_OVER), None, Change),
-    ("made and lent", live(THEIRS_ON_LOAN, MADE), None, Leave),
+    ("made and lent", live(THEIRS_ON_LOAN, MADE), None, Change),
     ("another stack's", live(THEIRS), None, Leave),
     ("unowned", live(), None, Leave),
     ("absent", None, None, Leave),
