@@ -29,11 +29,11 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
     Delete, physical id is the domain's name:
                               absent                       nothing
                               own, made                    deleted; refused if it is protected and in use
-                              own, `found`                 left in a rollback*, if it is in use or was made before the
-                                                           operation (with AdoptExisting its claim is removed, if the
-                                                           stack does not exist after it); refused if it is in use and
-                                                           protected, or not said to be unprotected while CloudFormation
-                                                           can't be asked; else deleted
+                              own, `found` or `inherited`  left in a rollback*, if it is in use, or `found` and made
+                                                           before the operation (with AdoptExisting its claim is
+                                                           removed, if the stack does not exist after it); refused if
+                                                           it is in use, and protected or not said to be unprotected
+                                                           while CloudFormation can't be asked; else deleted
                               own, taken over              given back; deleted if it was unowned before, protection is
                                                            lifted, and the stack is not rolling back* (a resource of
                                                            the native type that still exists is an owner, too)
@@ -50,10 +50,12 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                               taken over                   given back, or let go
                               anything else                nothing
     Delete after a Create that was never answered (CloudFormation made the physical id up):
-                              own, made or `found`         deleted; left if it is in use, or was made before the
-                                                           operation that is rolled back; refused if the API does not
+                              own, not taken over          deleted; left if it is in use, or was made before the
+                                                           operation that is rolled back (if it is not `inherited`);
+                                                           refused if the API does not
                                                            tell whether it is in use
-                              lent, made or `found`        let go, if it was made in the operation that is rolled back
+                              lent, not taken over         let go, if it was made in the operation that is rolled back,
+                                                           or `inherited`
                               taken over                   given back, or let go
                               anything else                nothing
 
@@ -73,7 +75,18 @@ from botocore.model import StructureShape
 from handler import changes, ownership, refusals
 from handler.convergence import converge, reclaim
 from handler.event import Event
-from handler.ownership import ADOPTED, FOUND, NATIVE_STACK_ID, Claims, Owner, claim_of, owner, read_claims, tags_of
+from handler.ownership import (
+    ADOPTED,
+    FOUND,
+    INHERITED,
+    NATIVE_STACK_ID,
+    Claims,
+    Owner,
+    claim_of,
+    owner,
+    read_claims,
+    tags_of,
+)
 from handler.plans import Ask, Change, Facts, Leave, Make, Plan, Refuse, Use
 from handler.properties import CLEARED_BY_EMPTY, Desired
 from handler.timeliness import Rollback
@@ -118,8 +131,8 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
     match owner(claims, event):
         case Owner.OWN if claims[0].is_adopted:
             return _delete_taken_over(facts, claims, protection)
-        case Owner.OWN if claims[0].request_id == FOUND:
-            return _delete_found(event, facts, protection, adopts=adopts)
+        case Owner.OWN if claims[0].request_id in (FOUND, INHERITED):
+            return _delete_found(event, facts, claims, protection, adopts=adopts)
         case Owner.OWN:
             return _delete_made(event, facts, protection)
         case Owner.LENT:
@@ -221,7 +234,7 @@ def _delete_made(event: Event, facts: Facts, protection: bool | None) -> Plan:
     return refusals.is_protected(event, facts.live["DomainName"], use) if use else destroy(facts)
 
 
-def _delete_found(event: Event, facts: Facts, protection: bool | None, *, adopts: bool) -> Plan:
+def _delete_found(event: Event, facts: Facts, claims: Claims, protection: bool | None, *, adopts: bool) -> Plan:
     assert facts.live is not None
     name = facts.live["DomainName"]
     use = use_of(facts)
@@ -230,7 +243,8 @@ def _delete_found(event: Event, facts: Facts, protection: bool | None, *, adopts
     if facts.rollback is None:
         return Ask.ROLLBACK
     if facts.rollback.is_undoing:
-        was_there = bool(use) or was_there_before(facts, if_unknown=True)
+        is_found = claims[0].request_id == FOUND  # nobody else wants an empty one that was inherited
+        was_there = bool(use) or (is_found and was_there_before(facts, if_unknown=True))
         if isinstance(was_there, Ask):
             return was_there
         if was_there and facts.rollback is Rollback.ENDS and adopts:  # no event to come would remove the claim

@@ -4,8 +4,8 @@ A claim is three tags: stack-id, logical-id and request-id. The holder's claim i
 it have the same keys with a suffix: `.1`, `.2`, and so on. The request-id says how the resource got the domain:
 
     a RequestId   the Create, or the Update to a new name, that made it
-    found         the resource made it earlier and found it again, its tags had been removed, or the resource that
-                  made it has let go of it
+    found         the resource made it earlier and found it again, or its tags had been removed
+    inherited     the resource that made it, in another stack, has let go of it
     adopted       the resource took it over: on loan from the next claim; without a next claim it was unowned before
 
 The first claim that is not `adopted` ends the list: that resource made the domain.
@@ -14,9 +14,9 @@ A takeover is a loan, so a rollback can put everything back. Three basic operati
 
     take over   put a claim in front
     give back   remove one's own claim from the front: the next claim holds the domain again
-    let go      remove one's own claim from further down; the claim above it inherits its request-id, or `found` where
-                the maker was in another stack: the rollback of the borrower's stack must not delete what was there
-                before
+    let go      remove one's own claim from further down; the claim above it inherits its request-id, or `inherited`
+                where the maker was in another stack: the rollback of the borrower's stack must not delete data that was
+                there before
 
 Three operations treat an older claim of the same resource further down specially:
 
@@ -68,6 +68,7 @@ NATIVE_LOGICAL_ID = "aws:cloudformation:logical-id"
 
 ADOPTED = "adopted"
 FOUND = "found"
+INHERITED = "inherited"
 NO_ID = "-"  # instead of an id whose tag was removed, or that was given up; no id has this value
 
 _OWNERSHIP_KEY = re.compile(f"({'|'.join(OWNERSHIP_KEYS)})([.][1-9][0-9]*)?")
@@ -224,13 +225,13 @@ def give_back(claims: Claims) -> Claims:
 def let_go(claims: Claims, event: Event) -> Claims:
     """Remove the claim of the event's resource from further down; the one above it inherits its request-id.
 
-    A borrower in another stack inherits no RequestId but `found`: its own stack may still roll back.
+    A borrower in another stack inherits no RequestId but `inherited`: its own stack may still roll back.
     """
     left: list[Claim] = []
     for claim in claims:
         if left and claim.is_of(event):
             is_from_elsewhere = not claim.is_adopted and left[-1].stack_id != claim.stack_id
-            left[-1] = replace(left[-1], request_id=FOUND if is_from_elsewhere else claim.request_id)
+            left[-1] = replace(left[-1], request_id=INHERITED if is_from_elsewhere else claim.request_id)
         else:
             left.append(claim)
     return _merged(left)

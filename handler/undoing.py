@@ -12,7 +12,7 @@ from handler import changes, ownership, refusals
 from handler.changes import Changes, Live
 from handler.convergence import converge, reclaim
 from handler.event import Event
-from handler.ownership import NATIVE_STACK_ID, Owner, owner, read_claims, tags_of
+from handler.ownership import INHERITED, NATIVE_STACK_ID, Owner, owner, read_claims, tags_of
 from handler.plans import Ask, Change, Destroy, Facts, Leave, Plan, Use
 from handler.properties import Desired
 from handler.timeliness import BETWEEN_CLOCKS, Rollback
@@ -37,7 +37,7 @@ def undo(
     if mine is None:
         return Leave(f"domain {name} is not this resource's")
     if owner(claims, event) is Owner.LENT:
-        if not (mine.is_adopted or mine.request_id == made_by):
+        if not (mine.is_adopted or mine.request_id in (INHERITED, made_by)):
             was_there = True if made_by else was_there_before(facts, if_unknown=True)
             if isinstance(was_there, Ask):
                 return was_there
@@ -48,6 +48,7 @@ def undo(
         return reclaim(facts.live, ownership.give_back(claims))
     if made_by not in (None, mine.request_id):
         return Leave(f"domain {name} was there before")
+    made_by = made_by or (INHERITED if mine.request_id == INHERITED else None)
     return _undo_made(facts, made_by, even_in_use=even_in_use, even_if_unknown=even_if_unknown)
 
 

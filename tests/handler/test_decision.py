@@ -20,6 +20,7 @@ from handler.event import Aftermath, Event, failed_create_id, read
 from handler.ownership import (
     ADOPTED,
     FOUND,
+    INHERITED,
     LOGICAL_ID,
     NO_ID,
     REQUEST_ID,
@@ -375,6 +376,37 @@ ROWS = [
             ("left by its lender, in a creation's rollback", DELETE_ADOPTED, Rollback.ENDS, LATER_OPERATION, Change),
         )
     ),
+    *(
+        Row(
+            f"an empty domain that was inherited, {words}",
+            event,
+            live(mine(INHERITED)),
+            Destroy,
+            (),
+            contents=Use(),
+            rollback=rollback,
+        )
+        for words, event, rollback in (
+            ("in a rollback", DELETE_ADOPTED, Rollback.YES),
+            ("in a creation's rollback", DELETE_ADOPTED, Rollback.ENDS),
+            ("in no rollback", DELETE, Rollback.NO),
+            ("after an unanswered Create", DELETE_MADE_UP, None),
+        )
+    ),
+    Row(
+        "a domain in use that was inherited, in a rollback",
+        DELETE,
+        live(mine(INHERITED), profiles=7),
+        Leave,
+        rollback=Rollback.YES,
+    ),
+    Row(
+        "a domain that was inherited and is lent loses its claim after an unanswered Create",
+        DELETE_MADE_UP,
+        live(THEIRS_ON_LOAN, mine(INHERITED)),
+        Change,
+        (Claim(ELSEWHERE, "Domain", INHERITED),),
+    ),
     Row("a domain found again in use: is it a rollback?", DELETE, live(FOUND_AGAIN, profiles=7), Ask.ROLLBACK),
     *(
         Row(
@@ -510,7 +542,7 @@ ROWS = [
             DELETE,
             live(THEIRS_ON_LOAN, FOUND_AGAIN, profiles=7),
             plan,
-            (Claim(ELSEWHERE, "Domain", FOUND),),
+            (Claim(ELSEWHERE, "Domain", INHERITED),),
             rollback=rollback,
             undone_since=undone_since,
         )
@@ -643,7 +675,7 @@ ROWS = [
             DELETE_MADE_UP,
             live(THEIRS_ON_LOAN, MADE),
             plan,
-            (Claim(ELSEWHERE, "Domain", FOUND),),
+            (Claim(ELSEWHERE, "Domain", INHERITED),),
             undone_since=began,
         )
         for words, began, plan in (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handler.ownership import ADOPTED, FOUND
+from handler.ownership import ADOPTED, FOUND, INHERITED
 from tests.handler.cloudformation import STACK
 from tests.handler.describe_api import DescribeError
 from tests.handler.faults import Clock, Fault, Wire, live_domains
@@ -175,4 +175,4 @@ def test_after_slow_questions_a_delete_looks_again_and_asks_again_only_if_the_do
     assert succeeded(resource.deliver(resource.event("Delete", LEAST, physical_id="customers")))
     assert asked.count("DescribeStacks") == (12 if is_taken_over else 6)
     assert live_domains() == ({"customers": domain} if is_taken_over else {})
-    assert not is_taken_over or domain.tags == claims((THEIR_STACK, FOUND))
+    assert not is_taken_over or domain.tags == claims((THEIR_STACK, INHERITED))

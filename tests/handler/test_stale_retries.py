@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handler.ownership import ADOPTED, FOUND
+from handler.ownership import ADOPTED, INHERITED
 from tests.handler.cloudformation import STACK
 from tests.handler.faults import Clock, Fault, Wire, live_domains
 from tests.handler.listed_resource import ListedResource
@@ -44,11 +44,11 @@ def test_a_takeover_that_is_retried_keeps_the_claim_of_a_third_stack_that_was_fa
     def meanwhile() -> None:
         assert succeeded(third_resource.create(ADOPTING))
         assert succeeded(their_resource.delete(LEAST))
-        assert domain.tags == claims((third_resource.stack_id, FOUND))
+        assert domain.tags == claims((third_resource.stack_id, INHERITED))
 
     with overtaken(wire, clock, "TagResource", meanwhile, fault=fault, after=10, before="TagResource", lasts=10):
         assert succeeded(resource.create(ADOPTING))
-    assert domain.tags == claims((STACK, ADOPTED), (third_resource.stack_id, FOUND))
+    assert domain.tags == claims((STACK, ADOPTED), (third_resource.stack_id, INHERITED))
     for each in (third_resource, resource):
         assert succeeded(each.delete_with_its_stack(ADOPTING))
     assert live_domains() == {}
