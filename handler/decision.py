@@ -52,8 +52,7 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
     Delete after a Create that was never answered (CloudFormation made the physical id up):
                               own, not taken over          deleted; left if it is in use, or was made before the
                                                            operation that is rolled back (if it is not `inherited`);
-                                                           refused if the API does not
-                                                           tell whether it is in use
+                                                           refused if the API does not tell whether it is in use
                               lent, not taken over         let go, if it was made in the operation that is rolled back,
                                                            or `inherited`
                               taken over                   given back, or let go
@@ -61,7 +60,7 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
 
 * Or the stack was never complete with the domain (history.py).
 
-A resource of the native type that has imported a domain keeps it: nothing of the above deletes it then.
+A domain with the system tags of a resource of the native type that still exists is that one's: it is not deleted.
 
 A domain is in use if it holds profiles or objects, or if there are integrations or object types in it. Whether it does,
 whether the stack is rolling back and since when is asked only where it decides: the plan is then a question (`Ask`),

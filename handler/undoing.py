@@ -48,7 +48,8 @@ def undo(
         return reclaim(facts.live, ownership.give_back(claims))
     if made_by not in (None, mine.request_id):
         return Leave(f"domain {name} was there before")
-    made_by = made_by or (INHERITED if mine.request_id == INHERITED else None)
+    if mine.request_id == INHERITED:  # from its maker, so its age says nothing
+        made_by = INHERITED
     return _undo_made(facts, made_by, even_in_use=even_in_use, even_if_unknown=even_if_unknown)
 
 

@@ -369,8 +369,9 @@ class Simulation:
             self._step(late)
         self.schedule.interruptions = waiting
         may_clean_up = sent.kind in ("Create", "Delete") and not sent.has_succeeded
+        is_repair = sent.kind == "Delete" and self.races > 0
         if not (
-            may_clean_up or late.describe_failed or self.races or any(late.is_like(other) for other in self.open_events)
+            may_clean_up or late.describe_failed or is_repair or any(late.is_like(other) for other in self.open_events)
         ):
             keys = ("PhysicalResourceId", "ResourceProperties", "LogicalResourceId")
             details = {key: late.event.get(key) for key in keys}

@@ -46,6 +46,17 @@ def begin_clean_up(resource: ListedResource, clock: Clock) -> None:
     clock.now += 1
 
 
+def rename_without_answer(resource: ListedResource, clock: Clock) -> None:
+    """Rename the domain to `other` with --disable-rollback. The answer is lost, and the next update begins."""
+    deploy_first(resource, clock, LEAST)
+    begin_update(resource, clock)
+    assert succeeded(resource.update(OTHER, LEAST))
+    clock.now += 3600
+    resource.lists("UPDATE_FAILED", "customers")
+    resource.stack_is("UPDATE_FAILED")
+    begin_update(resource, clock)
+
+
 @pytest.fixture
 def renamed(resource: ListedResource, clock: Clock) -> None:
     """The stack has renamed its domain an hour ago, and has retained the old one, `customers` (UpdateReplacePolicy)."""
@@ -108,14 +119,8 @@ def test_the_rollback_of_a_rename_deletes_the_domain_that_the_rename_made(
 def test_an_update_after_a_rename_without_an_answer_deletes_the_domain_that_the_rename_made(
     resource: ListedResource, clock: Clock
 ) -> None:
-    """The stack is deployed with --disable-rollback. Its template is corrected to a third name."""
-    deploy_first(resource, clock, LEAST)
-    begin_update(resource, clock)
-    assert succeeded(resource.update(OTHER, LEAST))  # its answer is lost
-    clock.now += 3600
-    resource.lists("UPDATE_FAILED", "customers")
-    resource.stack_is("UPDATE_FAILED")
-    begin_update(resource, clock)
+    """The template is corrected to a third name."""
+    rename_without_answer(resource, clock)
     assert succeeded(resource.update({**LEAST, "DomainName": "third"}, OTHER))
     assert live_domains().keys() == {"customers", "third"}
 
@@ -123,11 +128,7 @@ def test_an_update_after_a_rename_without_an_answer_deletes_the_domain_that_the_
 def test_nothing_is_made_while_the_domain_of_a_rename_without_an_answer_may_be_left(
     resource: ListedResource, wire: Wire, clock: Clock
 ) -> None:
-    deploy_first(resource, clock, LEAST)
-    begin_update(resource, clock)
-    assert succeeded(resource.update(OTHER, LEAST))  # its answer is lost
-    resource.stack_is("UPDATE_FAILED")
-    begin_update(resource, clock)
+    rename_without_answer(resource, clock)
     wire.begin(lambda attempt, operation: DENIED if operation == "ListIntegrations" else None)
     answer = resource.update({**LEAST, "DomainName": "third"}, OTHER)
     assert not succeeded(answer)

@@ -176,3 +176,21 @@ def test_after_slow_questions_a_delete_looks_again_and_asks_again_only_if_the_do
     assert asked.count("DescribeStacks") == (12 if is_taken_over else 6)
     assert live_domains() == ({"customers": domain} if is_taken_over else {})
     assert not is_taken_over or domain.tags == claims((THEIR_STACK, INHERITED))
+
+
+def test_a_look_whose_response_is_slow_is_as_old_as_its_request(
+    resource: ListedResource, their_resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    domain = existing_domain(claims((STACK, FOUND)))
+    resource.stack_is("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+    resource.lists("UPDATE_COMPLETE", "other")
+    their_resource.stack_is("CREATE_IN_PROGRESS")
+
+    def taken_over() -> None:
+        clock.now += 1.5
+        assert succeeded(their_resource.create(ADOPTING))
+
+    with right_after(wire, "GetDomain", taken_over):
+        assert succeeded(resource.deliver(resource.event("Delete", LEAST, physical_id="customers")))
+    assert live_domains() == {"customers": domain}
+    assert domain.tags == claims((THEIR_STACK, INHERITED))
