@@ -3,7 +3,7 @@
     event in               event.py       what CloudFormation asks for
     properties translated  properties.py  along botocore's own description of the API (shapes.py)
     decision taken         decision.py    a plan (plans.py), given the live domain, its owner (ownership.py) and what
-                                          differs (changes.py, convergence.py)
+                           deletion.py    differs (changes.py, convergence.py)
     API called             work.py        look, decide, act (actions.py); the operations are in domains.py, one call and
                                           its retries in calls.py (retries.py, attempts.py)
     answer out             answer.py      with attributes (outputs.py) or a reason (failures.py)
@@ -21,7 +21,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from handler import advice, decision, stack, timeliness, undoing
+from handler import advice, decision, deletion, stack, timeliness, undoing
 from handler.changes import Live
 from handler.dispatch import CustomResource, Invocation, Outcome
 from handler.domains import ApiError, Domains, connect
@@ -124,7 +124,7 @@ def delete(event: Event, invocation: Invocation) -> Outcome:
     if live and not event.is_for(work.name) and _was_repeated(work):
         logger.warning("nothing done: the domain belongs to a later Create of the resource")
         return Outcome(event.physical_id)
-    work.settle(lambda facts: decision.delete(event, facts, protection=protection, adopts=adopts), live)
+    work.settle(lambda facts: deletion.delete(event, facts, protection=protection, adopts=adopts), live)
     return Outcome(event.physical_id)
 
 

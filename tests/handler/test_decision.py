@@ -1,4 +1,4 @@
-"""The table of what happens on each event (decision.py), row by row: a pure function of the event and the facts.
+"""The tables of what happens on each event (decision.py, deletion.py), row by row: functions of an event and the facts.
 
 Start with ROWS: they stand in the order of the table.
 """
@@ -14,7 +14,7 @@ import botocore.session
 import pytest
 from botocore.model import StructureShape
 
-from handler import app, decision, undoing
+from handler import app, decision, deletion, undoing
 from handler.changes import Changes
 from handler.event import Aftermath, Event, failed_create_id, read
 from handler.ownership import (
@@ -93,7 +93,7 @@ def decide(event: Event, facts: Facts) -> Plan:
     """Decide as app.py does."""
     if event.request_type == "Delete":
         asked = translate_leniently(event.properties, SHAPE)
-        return decision.delete(event, facts, protection=asked.deletion_protection, adopts=asked.adopt_existing)
+        return deletion.delete(event, facts, protection=asked.deletion_protection, adopts=asked.adopt_existing)
     desired, old = translate(event.properties, SHAPE), app.asked_for_before(event, SHAPE)
     return decision.create_or_update(event, desired, old, SHAPE, facts)
 

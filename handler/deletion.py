@@ -1,0 +1,139 @@
+"""Decision taken on a Delete, given how the live domain looks. Pure functions of plain values.
+
+They guard the same rule as decision.py, which has the rows of the other events.
+
+    event                     the domain is                what happens
+    ------------------------  ---------------------------  -----------------------------------------------------------
+    Delete, physical id is the domain's name:
+                              absent                       nothing
+                              own, made                    deleted; refused if it is protected and in use
+                              own, `found` or `inherited`  left in a rollback*, if it is in use, or `found` and made
+                                                           before the operation (with AdoptExisting its claim is
+                                                           removed, if the stack does not exist after it); refused if
+                                                           it is in use, and protected or not said to be unprotected
+                                                           while CloudFormation can't be asked; else deleted
+                              own, taken over              given back; deleted if it was unowned before, protection is
+                                                           lifted, and the stack is not rolling back* (a resource of
+                                                           the native type that still exists is an owner, too)
+                              lent                         let go; nothing in a rollback*, if it is `found`, was made
+                                                           before the operation and is lent to another stack, which
+                                                           would own it then
+                              foreign                      nothing: the domain has moved on
+                              unowned                      nothing with AdoptExisting (it was given back before), else
+                                                           refused
+    Delete after a failed Create (its physical id says which):
+                              own, made by that Create     deleted; left if it is in use, unless protection is lifted;
+                                                           refused if the API does not tell
+                              lent, made by that Create    let go
+                              taken over                   given back, or let go
+                              anything else                nothing
+    Delete after a Create that was never answered (CloudFormation made the physical id up):
+                              own, not taken over          deleted; left if it is in use, or was made before the
+                                                           operation that is rolled back (if it is not `inherited`);
+                                                           refused if the API does not tell whether it is in use
+                              lent, not taken over         let go, if it was made in the operation that is rolled back,
+                                                           or `inherited`
+                              taken over                   given back, or let go
+                              anything else                nothing
+
+* Or the stack was never complete with the domain (history.py).
+
+A domain with the system tags of a resource of the native type that still exists is that one's: it is not deleted.
+
+A domain is in use if it holds profiles or objects, or if there are integrations or object types in it.
+"""
+
+from __future__ import annotations
+
+from handler import ownership, refusals
+from handler.convergence import reclaim
+from handler.event import Event
+from handler.ownership import FOUND, INHERITED, Claims, Owner, owner, read_claims
+from handler.plans import Ask, Facts, Leave, Plan, Use
+from handler.timeliness import Rollback
+from handler.undoing import destroy, undo, use_of, was_there_before
+
+
+def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool) -> Plan:
+    """Decide on a Delete; `protection` and `adopts` are DeletionProtection and AdoptExisting as the template has them.
+
+    The live domain is the one that the physical id names, or where there is none the one that ResourceProperties names.
+    """
+    if facts.live is None:
+        return Leave("there is no such domain; nothing to delete")
+    name = facts.live["DomainName"]
+    claims = read_claims(facts.live.get("Tags", {}))
+    if event.failed_create is not None:
+        return undo(event, facts, made_by=event.failed_create, even_in_use=protection is False)
+    if not event.is_for(name):
+        return undo(event, facts)
+    match owner(claims, event):
+        case Owner.OWN if claims[0].is_adopted:
+            return _delete_taken_over(facts, claims, protection)
+        case Owner.OWN if claims[0].request_id in (FOUND, INHERITED):
+            return _delete_found(event, facts, claims, protection, adopts=adopts)
+        case Owner.OWN:
+            return _delete_made(event, facts, protection)
+        case Owner.LENT:
+            return _delete_lent(event, facts, claims)
+        case Owner.FOREIGN:
+            return Leave(f"domain {name} now belongs to {refusals.holder(claims)}")
+    if adopts or facts.has_changed:
+        return Leave(f"domain {name} was given back before")
+    return refusals.lost_its_tags(event, name, facts.live.get("Tags", {}))
+
+
+def _delete_made(event: Event, facts: Facts, protection: bool | None) -> Plan:
+    assert facts.live is not None
+    use = use_of(facts) if protection else Use()
+    if isinstance(use, Ask):
+        return use
+    return refusals.is_protected(event, facts.live["DomainName"], use) if use else destroy(facts)
+
+
+def _delete_found(event: Event, facts: Facts, claims: Claims, protection: bool | None, *, adopts: bool) -> Plan:
+    assert facts.live is not None
+    name = facts.live["DomainName"]
+    use = use_of(facts)
+    if isinstance(use, Ask):
+        return use
+    if facts.rollback is None:
+        return Ask.ROLLBACK
+    if facts.rollback.is_undoing:
+        is_found = claims[0].request_id == FOUND  # nobody else wants an empty one that was inherited
+        was_there = bool(use) or (is_found and was_there_before(facts, if_unknown=True))
+        if isinstance(was_there, Ask):
+            return was_there
+        if was_there and facts.rollback is Rollback.ENDS and adopts:  # no event to come would remove the claim
+            return reclaim(facts.live, ())
+        if was_there:
+            return Leave(f"domain {name} is in use, or was there before the operation that is rolled back")
+    elif use and protection:
+        return refusals.is_protected(event, name, use)
+    elif use and protection is None and facts.rollback is Rollback.UNKNOWN:
+        return refusals.may_be_rolled_back(event, name, use)
+    return destroy(facts, asks=True)
+
+
+def _delete_lent(event: Event, facts: Facts, claims: Claims) -> Plan:
+    assert facts.live is not None
+    mine = ownership.claim_held_by(event, claims)
+    if mine and mine.request_id == FOUND and not ownership.is_lent_within_stack(claims, event):
+        if facts.rollback is None:
+            return Ask.ROLLBACK
+        was_there = was_there_before(facts, if_unknown=True) if facts.rollback.is_undoing else False
+        if isinstance(was_there, Ask):
+            return was_there
+        if was_there:  # the borrower would own it then, and its stack would delete what was there before
+            return Leave(f"domain {facts.live['DomainName']} was there before the operation that is rolled back")
+    return reclaim(facts.live, ownership.let_go(claims, event))
+
+
+def _delete_taken_over(facts: Facts, claims: Claims, protection: bool | None) -> Plan:
+    assert facts.live is not None
+    given_back = reclaim(facts.live, ownership.give_back(claims))
+    if len(claims) > 1 or protection is not False:
+        return given_back
+    if facts.rollback is None:
+        return Ask.ROLLBACK
+    return destroy(facts, asks=True, otherwise=given_back) if facts.rollback.is_forward else given_back
