@@ -54,18 +54,17 @@ def physical_id(event: Event, error: BaseException | None, invocation: Invocatio
 def aftermath(error: BaseException | None, attempts: Attempts, *, is_young: bool) -> Aftermath:
     """What a failed Create can have left behind.
 
-    | error                        | attempts                    | event | aftermath |
-    | ---                          | ---                         | ---   | ---       |
-    | a mistake in the properties  |                             |       | NOTHING   |
-    | the deadline                 |                             |       | UNSETTLED |
-    | any other                    | one may still be carried out|       | UNSETTLED |
-    | any other                    | none can have been          | young | NOTHING   |
-    | any other                    | else                        |       | SOMETHING |
+    | error        | attempts                     | event | aftermath |
+    | ---          | ---                          | ---   | ---       |
+    | the deadline |                              |       | UNSETTLED |
+    | any other    | one may still be carried out |       | UNSETTLED |
+    | any other    | none can have been           | young | NOTHING   |
+    | any other    | else                         |       | SOMETHING |
 
-    The deadline can interrupt an attempt before its result is noted, so it is never NOTHING.
+    The deadline can interrupt an attempt before its result is noted, so it is never NOTHING. Nor is a mistake in the
+    properties of an event that is not young: an earlier delivery may have met a newer version of the function, which
+    knows a property that this one does not know.
     """
-    if isinstance(error, InvalidPropertiesError):
-        return Aftermath.NOTHING
     if isinstance(error, DeadlineReached) or attempts.may_still_act:
         return Aftermath.UNSETTLED
     return Aftermath.NOTHING if is_young and not attempts.can_have_acted else Aftermath.SOMETHING

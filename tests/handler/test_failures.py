@@ -30,7 +30,7 @@ class TestAftermath:
         ("error", "fates", "is_young", "expected"),
         [
             pytest.param(MISTAKE, NONE, True, Aftermath.NOTHING, id="a mistake in the properties made nothing"),
-            pytest.param(MISTAKE, NONE, False, Aftermath.NOTHING, id="nor did it in any earlier delivery"),
+            pytest.param(MISTAKE, NONE, False, Aftermath.SOMETHING, id="another version may have seen no mistake"),
             pytest.param(DEADLINE, NONE, True, Aftermath.UNSETTLED, id="the deadline may interrupt before the note"),
             pytest.param(
                 DEADLINE, DENIED, True, Aftermath.UNSETTLED, id="the deadline after attempts that were refused"

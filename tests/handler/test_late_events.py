@@ -16,7 +16,9 @@ from local.customerprofiles.models import Domain
 from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, another_environment, event
 from tests.handler.faults import REGION, Clock, Fault, Wire, client, live_domains
 from tests.handler.listed import ListedStacks
+from tests.handler.listed_resource import ListedResource
 from tests.handler.situations import ADOPTING, CHANGED, LEAST, THROTTLED, days, overtaken
+from tests.handler.stacks import succeeded
 
 MINE = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "an-earlier-create"}
 AGE = 5  # seconds: old enough that CloudFormation is asked once the Create has made or claimed its domain
@@ -310,6 +312,23 @@ def test_a_duplicate_of_a_create_leaves_the_domain_that_was_retained_since(
     lists(cloudformation, status, physical_id, clock.time() - 60)
     assert function.invoke(sent).answer["Status"] == "FAILED"
     assert "customers" in live_domains()
+
+
+def test_what_a_create_made_is_deleted_although_its_second_delivery_met_a_function_that_refuses_a_property(
+    resource: ListedResource, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first response was lost. The rollback of the same stack brings an older version of the function back."""
+    properties = {**LEAST, "DataStore": {"Enabled": True}}
+    resource.lists("CREATE_IN_PROGRESS")
+    sent = resource.event("Create", properties)
+    assert succeeded(resource.deliver(sent))
+    clock.now += 60
+    known = client().meta.service_model.operation_model("CreateDomain").input_shape.members
+    monkeypatch.delitem(known, "DataStore")
+    failed = resource.deliver(resource.duplicate(sent))
+    assert "DataStore" in failed["Reason"]
+    assert succeeded(resource.delete(properties, failed["PhysicalResourceId"]))
+    assert live_domains() == {}
 
 
 def test_a_question_that_takes_too_long_turns_no_success_into_a_failure(
