@@ -128,6 +128,32 @@ def test_a_domain_whose_lender_is_deleted_during_a_takeover_that_fails_does_not_
     assert live_domains() == {}
 
 
+@pytest.mark.parametrize("is_there_before", [True, False], ids=["during the takeover", "after the takeover"])
+def test_an_empty_domain_whose_lender_is_deleted_does_not_outlive_the_rollback_of_its_borrower(
+    is_there_before: bool, resource: ListedResource, their_resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """The same claims are left, whichever of the two events ends first."""
+    their_resource.stack_is("CREATE_IN_PROGRESS")
+    assert succeeded(their_resource.create(LEAST))
+    clock.now += 3600
+    resource.stack_is("CREATE_IN_PROGRESS")
+
+    def lender_goes() -> None:
+        assert succeeded(their_resource.delete_with_its_stack(LEAST))
+
+    wanted = {**ADOPTING, **CHANGED}
+    if is_there_before:
+        with overtaken(wire, clock, "UpdateDomain", lender_goes, before="UpdateDomain", after=40, lasts=45):
+            assert succeeded(resource.create(wanted))
+    else:
+        assert succeeded(resource.create(wanted))
+        lender_goes()
+    resource.lists("CREATE_COMPLETE", "customers")
+    resource.stack_is("ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.delete(wanted))
+    assert live_domains() == {}
+
+
 def test_a_cancelled_takeover_removes_the_domain_that_it_made_after_the_other_one_was_deleted(
     resource: ListedResource, wire: Wire, clock: Clock
 ) -> None:
