@@ -105,7 +105,7 @@ def _claim(event: Event, desired: Desired, old: Desired, claims: Claims, facts: 
 def _claim_within_stack(event: Event, desired: Desired, old: Desired, claims: Claims, facts: Facts) -> Claims | Ask:
     """Decide on the claims of an Update to a domain that its resource has lent, to resources of its own stack only."""
     is_current = event.is_for(desired.name)
-    if is_current and old.name in ("", desired.name):
+    if is_current and old.name == desired.name:
         return ownership.take_over_again(claims, event)
     if facts.rollback is None:
         return Ask.ROLLBACK

@@ -7,36 +7,39 @@ They guard the same rule as decision.py, which has the rows of the other events.
     Delete, physical id is the domain's name:
                               absent                       nothing
                               own, made                    deleted; refused if it is protected and in use
-                              own, `found` or `inherited`  left in a rollback*, if it is in use, or `found` and made
-                                                           before the operation (with AdoptExisting its claim is
-                                                           removed, if the stack does not exist after it); refused if
-                                                           it is in use, and protected or not said to be unprotected
-                                                           while CloudFormation can't be asked; else deleted
+                              own, `found` or `inherited`  left in a rollback*, if it is in use, or was there before
+                                                           the operation** (with AdoptExisting its claim is removed,
+                                                           if the stack does not exist after it); refused if it is in
+                                                           use, and protected or not said to be unprotected while
+                                                           CloudFormation can't be asked; else deleted
                               own, taken over              given back; deleted if it was unowned before, protection is
                                                            lifted, and the stack is not rolling back* (a resource of
                                                            the native type that still exists is an owner, too)
-                              lent                         let go; nothing in a rollback*, if it is `found`, was made
-                                                           before the operation and is lent to another stack, which
+                              lent                         let go; nothing in a rollback*, if it is `found`, was there
+                                                           before the operation** and is lent to another stack, which
                                                            would own it then
                               foreign                      nothing: the domain has moved on
                               unowned                      nothing with AdoptExisting (it was given back before), else
                                                            refused
     Delete after a failed Create (its physical id says which):
-                              own, made by that Create     deleted; left if it is in use, unless protection is lifted;
-                                                           refused if the API does not tell
-                              lent, made by that Create    let go
+                              own, made by that Create,    deleted; left if it is in use, unless protection is lifted;
+                              or inherited in the          refused if the API does not tell
+                              operation**
+                              lent, made by that Create,   let go
+                              or inherited in the
+                              operation**
                               taken over                   given back, or let go
                               anything else                nothing
     Delete after a Create that was never answered (CloudFormation made the physical id up):
-                              own, not taken over          deleted; left if it is in use, or was made before the
-                                                           operation that is rolled back (if it is not `inherited`);
-                                                           refused if the API does not tell whether it is in use
-                              lent, not taken over         let go, if it was made in the operation that is rolled back,
-                                                           or `inherited`
+                              own, not taken over          deleted; left if it is in use, or was there before the
+                                                           operation**; refused if the API does not tell whether it is
+                                                           in use
+                              lent, not taken over         let go, if it was not there before the operation**
                               taken over                   given back, or let go
                               anything else                nothing
 
-* Or the stack was never complete with the domain (history.py).
+*  Or the stack was never complete with the domain (history.py).
+** That is rolled back. A domain was there before if it was made before, or, if it is `inherited`, inherited before.
 
 A domain with the system tags of a resource of the native type that still exists is that one's: it is not deleted.
 
@@ -48,7 +51,7 @@ from __future__ import annotations
 from handler import ownership, refusals
 from handler.convergence import reclaim
 from handler.event import Event
-from handler.ownership import FOUND, INHERITED, Claims, Owner, owner, read_claims
+from handler.ownership import FOUND, Claims, Owner, owner, read_claims
 from handler.plans import Ask, Facts, Leave, Plan, Use
 from handler.timeliness import Rollback
 from handler.undoing import destroy, undo, use_of, was_there_before
@@ -70,7 +73,7 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
     match owner(claims, event):
         case Owner.OWN if claims[0].is_adopted:
             return _delete_taken_over(facts, claims, protection)
-        case Owner.OWN if claims[0].request_id in (FOUND, INHERITED):
+        case Owner.OWN if claims[0].request_id == FOUND or claims[0].is_inherited:
             return _delete_found(event, facts, claims, protection, adopts=adopts)
         case Owner.OWN:
             return _delete_made(event, facts, protection)
@@ -100,8 +103,8 @@ def _delete_found(event: Event, facts: Facts, claims: Claims, protection: bool |
     if facts.rollback is None:
         return Ask.ROLLBACK
     if facts.rollback.is_undoing:
-        is_found = claims[0].request_id == FOUND  # nobody else wants an empty one that was inherited
-        was_there = bool(use) or (is_found and was_there_before(facts, if_unknown=True))
+        if_unknown = not claims[0].is_inherited  # nobody else wants an empty one that was inherited
+        was_there = bool(use) or was_there_before(facts, claims[0], if_unknown=if_unknown)
         if isinstance(was_there, Ask):
             return was_there
         if was_there and facts.rollback is Rollback.ENDS and adopts:  # no event to come would remove the claim
@@ -121,7 +124,7 @@ def _delete_lent(event: Event, facts: Facts, claims: Claims) -> Plan:
     if mine and mine.request_id == FOUND and not ownership.is_lent_within_stack(claims, event):
         if facts.rollback is None:
             return Ask.ROLLBACK
-        was_there = was_there_before(facts, if_unknown=True) if facts.rollback.is_undoing else False
+        was_there = was_there_before(facts, mine, if_unknown=True) if facts.rollback.is_undoing else False
         if isinstance(was_there, Ask):
             return was_there
         if was_there:  # the borrower would own it then, and its stack would delete what was there before

@@ -5,7 +5,8 @@ it have the same keys with a suffix: `.1`, `.2`, and so on. The request-id says 
 
     a RequestId   the Create, or the Update to a new name, that made it
     found         the resource made it earlier and found it again, or its tags had been removed
-    inherited     the resource that made it, in another stack, has let go of it
+    inherited:... the resource that made it, in another stack, has let go of it; the time at which that was asked for
+                  tells a rollback whether the domain was the resource's before
     adopted       the resource took it over: on loan from the next claim; without a next claim it was unowned before
 
 The first claim that is not `adopted` ends the list: that resource made the domain.
@@ -14,9 +15,9 @@ A takeover is a loan, so a rollback can put everything back. Three basic operati
 
     take over   put a claim in front
     give back   remove one's own claim from the front: the next claim holds the domain again
-    let go      remove one's own claim from further down; the claim above it inherits its request-id, or `inherited`
-                where the maker was in another stack: the rollback of the borrower's stack must not delete data that was
-                there before
+    let go      remove one's own claim from further down; the claim above it inherits its request-id, or becomes
+                `inherited` where the maker was in another stack: the rollback of the borrower's stack must not delete
+                data that was there before
 
 Three operations treat an older claim of the same resource further down specially:
 
@@ -53,6 +54,7 @@ import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from handler.event import Event
 
@@ -68,7 +70,7 @@ NATIVE_LOGICAL_ID = "aws:cloudformation:logical-id"
 
 ADOPTED = "adopted"
 FOUND = "found"
-INHERITED = "inherited"
+INHERITED = "inherited"  # then `:` and the time, if it is known
 NO_ID = "-"  # instead of an id whose tag was removed, or that was given up; no id has this value
 
 _OWNERSHIP_KEY = re.compile(f"({'|'.join(OWNERSHIP_KEYS)})([.][1-9][0-9]*)?")
@@ -95,6 +97,19 @@ class Claim:
     def is_adopted(self) -> bool:
         """Whether the domain was taken over, and not made."""
         return self.request_id == ADOPTED
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether the resource that made the domain, in another stack, has left it to this one."""
+        return self.request_id.partition(":")[0] == INHERITED
+
+    @property
+    def inherited_at(self) -> float | None:
+        """When the domain was inherited, in seconds since 1970; None if that is not known."""
+        try:
+            return datetime.fromisoformat(self.request_id.partition(":")[2]).timestamp()
+        except ValueError:
+            return None
 
     def is_of(self, event: Event) -> bool:
         """Whether it is the claim of the event's resource."""
@@ -225,16 +240,21 @@ def give_back(claims: Claims) -> Claims:
 def let_go(claims: Claims, event: Event) -> Claims:
     """Remove the claim of the event's resource from further down; the one above it inherits its request-id.
 
-    A borrower in another stack inherits no RequestId but `inherited`: its own stack may still roll back.
+    A borrower in another stack inherits no RequestId but becomes `inherited`: its own stack may still roll back.
     """
     left: list[Claim] = []
     for claim in claims:
         if left and claim.is_of(event):
             is_from_elsewhere = not claim.is_adopted and left[-1].stack_id != claim.stack_id
-            left[-1] = replace(left[-1], request_id=INHERITED if is_from_elsewhere else claim.request_id)
+            left[-1] = replace(left[-1], request_id=_inherited_in(event) if is_from_elsewhere else claim.request_id)
         else:
             left.append(claim)
     return _merged(left)
+
+
+def _inherited_in(event: Event) -> str:
+    at = event.sent_at  # and not the time of the change: a duplicate of the event leaves the same claims
+    return INHERITED if at is None else f"{INHERITED}:{datetime.fromtimestamp(at, UTC).isoformat()}"
 
 
 def _is_loan_of(claim: Claim, event: Event) -> bool:

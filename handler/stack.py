@@ -11,7 +11,7 @@ import math
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -155,7 +155,7 @@ def rollback(event: Event) -> Rollback:
     try:
         is_rollback = _is_rolling_back(event, stacks)
         if event.request_type == "Delete" and not is_rollback:
-            own, *parents = (History(it["StackId"], _Events(event, it["StackId"])) for it in stacks)
+            own, *parents = _histories(event, stacks)
             is_rollback = history.was_never_complete(own, parents, event.logical_id, event.physical_id)
     except _CANT_TELL as error:
         logger.warning("CloudFormation could not be asked whether this is a rollback", error=str(error))
@@ -174,7 +174,8 @@ def undone_since(event: Event) -> float:
     if not _may_ask():
         return 0.0
     try:
-        began = History(event.stack_id, _Events(event, event.stack_id)).unfinished_since()
+        own, *parents = _histories(event, _with_parents(event))
+        began = own.unfinished_since(parents)
     except _CANT_TELL as error:
         logger.warning("CloudFormation could not be asked for the time at which the operation began", error=str(error))
         return 0.0
@@ -210,6 +211,10 @@ def _with_parents(event: Event) -> Iterator[Any]:
                 raise
             return
         yield stack
+
+
+def _histories(event: Event, stacks: Iterable[Any]) -> list[History]:
+    return [History(stack["StackId"], _Events(event, stack["StackId"])) for stack in stacks]
 
 
 def _may_ask() -> bool:

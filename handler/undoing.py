@@ -12,7 +12,7 @@ from handler import changes, ownership, refusals
 from handler.changes import Changes, Live
 from handler.convergence import converge, reclaim
 from handler.event import Event
-from handler.ownership import INHERITED, NATIVE_STACK_ID, Owner, owner, read_claims, tags_of
+from handler.ownership import NATIVE_STACK_ID, Claim, Owner, owner, read_claims, tags_of
 from handler.plans import Ask, Change, Destroy, Facts, Leave, Plan, Use
 from handler.properties import Desired
 from handler.timeliness import BETWEEN_CLOCKS, Rollback
@@ -37,8 +37,9 @@ def undo(
     if mine is None:
         return Leave(f"domain {name} is not this resource's")
     if owner(claims, event) is Owner.LENT:
-        if not (mine.is_adopted or mine.request_id in (INHERITED, made_by)):
-            was_there = True if made_by else was_there_before(facts, if_unknown=True)
+        if not (mine.is_adopted or mine.request_id == made_by):
+            is_others = made_by is not None and not mine.is_inherited
+            was_there = True if is_others else was_there_before(facts, mine, if_unknown=True)
             if isinstance(was_there, Ask):
                 return was_there
             if was_there:
@@ -46,20 +47,19 @@ def undo(
         return reclaim(facts.live, ownership.let_go(claims, event))
     if mine.is_adopted:
         return reclaim(facts.live, ownership.give_back(claims))
-    if made_by not in (None, mine.request_id):
+    if made_by not in (None, mine.request_id) and not mine.is_inherited:
         return Leave(f"domain {name} was there before")
-    if mine.request_id == INHERITED:  # from its maker, so its age says nothing
-        made_by = INHERITED
-    return _undo_made(facts, made_by, even_in_use=even_in_use, even_if_unknown=even_if_unknown)
+    is_its_own = mine.request_id == made_by
+    return _undo_made(facts, mine, is_its_own=is_its_own, even_in_use=even_in_use, even_if_unknown=even_if_unknown)
 
 
-def _undo_made(facts: Facts, made_by: str | None, *, even_in_use: bool, even_if_unknown: bool) -> Plan:
+def _undo_made(facts: Facts, mine: Claim, *, is_its_own: bool, even_in_use: bool, even_if_unknown: bool) -> Plan:
     assert facts.live is not None
     name = facts.live["DomainName"]
     use = Use() if even_in_use else use_of(facts)
     if isinstance(use, Use) and use and use.is_known:
         return Leave(f"domain {name} is in use, and left alone: it holds {use.words}")
-    was_there = was_there_before(facts, if_unknown=False) if made_by is None else False
+    was_there = False if is_its_own else was_there_before(facts, mine, if_unknown=False)
     if isinstance(was_there, Ask):
         return was_there
     if was_there:
@@ -71,17 +71,19 @@ def _undo_made(facts: Facts, made_by: str | None, *, even_in_use: bool, even_if_
     return destroy(facts)
 
 
-def was_there_before(facts: Facts, *, if_unknown: bool) -> bool | Ask:
-    """Whether the domain was made before the operation began that is undone; a rollback does not delete it then.
+def was_there_before(facts: Facts, mine: Claim, *, if_unknown: bool) -> bool | Ask:
+    """Whether the domain was there before the operation began that is undone; a rollback does not delete it then.
 
-    `if_unknown` is the answer where CloudFormation could not be asked when that was.
+    `mine` is the claim of the event's resource: one that was inherited says itself since when it is the resource's.
+    `if_unknown` is the answer where that is not known, or where CloudFormation could not be asked for the beginning.
     """
     assert facts.live is not None
     if facts.undone_since is None:
         return Ask.UNDONE_SINCE
-    if not facts.undone_since:
+    since = mine.inherited_at if mine.is_inherited else facts.live["CreatedAt"].timestamp()
+    if since is None or not facts.undone_since:
         return if_unknown
-    return bool(facts.live["CreatedAt"].timestamp() < facts.undone_since - BETWEEN_CLOCKS)
+    return bool(since < facts.undone_since - BETWEEN_CLOCKS)
 
 
 def destroy(facts: Facts, *, asks: bool = False, otherwise: Plan | None = None) -> Plan:

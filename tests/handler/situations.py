@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from handler.ownership import STACK_ID, Claim, tags_of
+from handler.ownership import STACK_ID, Claim, read_claims, tags_of
 from local.customerprofiles.models import Domain
 from tests.handler.cloudformation import ACCOUNT, STACK, stack_arn
 from tests.handler.faults import (
@@ -60,6 +60,11 @@ def days() -> int:
     """The setting of the domain `customers` that the tests change."""
     expiration: int = live_domains()["customers"].configuration["DefaultExpirationDays"]
     return expiration
+
+
+def claimants(domain: Domain) -> list[tuple[str, str]]:
+    """Who has claims to a domain: the stack and the request-id of each, without the time of an inheritance."""
+    return [(claim.stack_id, claim.request_id.partition(":")[0]) for claim in read_claims(domain.tags)]
 
 
 def holder() -> str | None:

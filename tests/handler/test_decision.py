@@ -55,8 +55,11 @@ def mine(request_id: str) -> Claim:
 # A domain is made in an operation that began at OPERATION, and was there before one that began at LATER_OPERATION.
 MADE_AT = datetime(2026, 1, 1, tzinfo=UTC)
 OPERATION, LATER_OPERATION = MADE_AT.timestamp(), MADE_AT.timestamp() + 60
+# It can be inherited in an operation that began an hour later, and was inherited before another one.
+INHERITANCE, AFTER_INHERITANCE = OPERATION + 3600, LATER_OPERATION + 3600
 
 MADE, MADE_NOW, TAKEN_OVER, FOUND_AGAIN = mine(EARLIER), mine(THIS), mine(ADOPTED), mine(FOUND)
+INHERITED_THEN = mine(f"{INHERITED}:{datetime.fromtimestamp(INHERITANCE, UTC).isoformat()}")
 THEIRS, SIBLINGS = Claim(ELSEWHERE, "Domain", "theirs"), Claim(STACK, "Other", "theirs")
 THEIRS_ON_LOAN, SIBLINGS_ON_LOAN = Claim(ELSEWHERE, "Domain", ADOPTED), Claim(STACK, "Other", ADOPTED)
 RETAINED = Claim(STACK, NO_ID, EARLIER)  # the older claim of a resource whose domain was retained
@@ -380,17 +383,26 @@ ROWS = [
         Row(
             f"an empty domain that was inherited, {words}",
             event,
-            live(mine(INHERITED)),
-            Destroy,
+            live(claim),
+            plan,
             (),
             contents=Use(),
             rollback=rollback,
+            undone_since=began,
         )
-        for words, event, rollback in (
-            ("in a rollback", DELETE_ADOPTED, Rollback.YES),
-            ("in a creation's rollback", DELETE_ADOPTED, Rollback.ENDS),
-            ("in no rollback", DELETE, Rollback.NO),
-            ("after an unanswered Create", DELETE_MADE_UP, None),
+        for words, event, claim, rollback, began, plan in (
+            ("is it a rollback?", DELETE, INHERITED_THEN, None, None, Ask.ROLLBACK),
+            ("in no rollback", DELETE, INHERITED_THEN, Rollback.NO, None, Destroy),
+            ("in a rollback: was it there before?", DELETE, INHERITED_THEN, Rollback.YES, None, Ask.UNDONE_SINCE),
+            ("in what is rolled back", DELETE_ADOPTED, INHERITED_THEN, Rollback.YES, INHERITANCE, Destroy),
+            ("in a creation's rollback", DELETE_ADOPTED, INHERITED_THEN, Rollback.ENDS, INHERITANCE, Destroy),
+            ("before what is rolled back", DELETE, INHERITED_THEN, Rollback.YES, AFTER_INHERITANCE, Leave),
+            ("nobody knows when the rollback began", DELETE, INHERITED_THEN, Rollback.YES, 0.0, Destroy),
+            ("nobody knows when", DELETE, mine(INHERITED), Rollback.YES, AFTER_INHERITANCE, Destroy),
+            ("in an unanswered Create", DELETE_MADE_UP, INHERITED_THEN, None, INHERITANCE, Destroy),
+            ("before an unanswered Create", DELETE_MADE_UP, INHERITED_THEN, None, AFTER_INHERITANCE, Leave),
+            ("in a failed Create", DELETE_FAILED, INHERITED_THEN, None, INHERITANCE, Destroy),
+            ("before a failed Create", DELETE_FAILED, INHERITED_THEN, None, AFTER_INHERITANCE, Leave),
         )
     ),
     Row(
@@ -400,12 +412,23 @@ ROWS = [
         Leave,
         rollback=Rollback.YES,
     ),
-    Row(
-        "a domain that was inherited and is lent loses its claim after an unanswered Create",
-        DELETE_MADE_UP,
-        live(THEIRS_ON_LOAN, mine(INHERITED)),
-        Change,
-        (Claim(ELSEWHERE, "Domain", INHERITED),),
+    *(
+        Row(
+            f"a domain that was inherited and is lent, {words}",
+            event,
+            live(THEIRS_ON_LOAN, claim),
+            plan,
+            (Claim(ELSEWHERE, "Domain", INHERITED),),
+            undone_since=began,
+        )
+        for words, event, claim, began, plan in (
+            ("in an unanswered Create?", DELETE_MADE_UP, INHERITED_THEN, None, Ask.UNDONE_SINCE),
+            ("in an unanswered Create: loses its claim", DELETE_MADE_UP, INHERITED_THEN, INHERITANCE, Change),
+            ("before an unanswered Create: keeps it", DELETE_MADE_UP, INHERITED_THEN, AFTER_INHERITANCE, Leave),
+            ("in a failed Create: loses its claim", DELETE_FAILED, INHERITED_THEN, INHERITANCE, Change),
+            ("before a failed Create: keeps it", DELETE_FAILED, INHERITED_THEN, AFTER_INHERITANCE, Leave),
+            ("nobody knows when: keeps it", DELETE_MADE_UP, mine(INHERITED), INHERITANCE, Leave),
+        )
     ),
     Row("a domain found again in use: is it a rollback?", DELETE, live(FOUND_AGAIN, profiles=7), Ask.ROLLBACK),
     *(

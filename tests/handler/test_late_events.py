@@ -323,8 +323,9 @@ def test_what_a_create_made_is_deleted_although_its_second_delivery_met_a_functi
     sent = resource.event("Create", properties)
     assert succeeded(resource.deliver(sent))
     clock.now += 60
-    known = client().meta.service_model.operation_model("CreateDomain").input_shape.members
-    monkeypatch.delitem(known, "DataStore")
+    shape = client().meta.service_model.operation_model("CreateDomain").input_shape
+    assert shape is not None
+    monkeypatch.delitem(shape.members, "DataStore")
     failed = resource.deliver(resource.duplicate(sent))
     assert "DataStore" in failed["Reason"]
     assert succeeded(resource.delete(properties, failed["PhysicalResourceId"]))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.handler.cloudformation import stack_arn
 from tests.handler.describe_api import DescribeError
 from tests.handler.faults import Clock, Wire, live_domains
 from tests.handler.listed import ListedStacks
@@ -193,6 +194,86 @@ def test_the_rollback_of_a_create_without_an_answer_deletes_what_it_made_where_n
     assert succeeded(resource.delete(LEAST, MADE_UP))
     assert live_domains() == {}
     assert listed_stacks.calls == []
+
+
+@pytest.fixture
+def inherited(resource: ListedResource, third_resource: ListedResource, clock: Clock) -> None:
+    """A domain with data that was moved to the stack from a third one, as docs/migration.md says."""
+    deploy_first(third_resource, clock, LEAST)
+    live_domains()["customers"].profile_count = 1000
+    deploy_first(resource, clock, ADOPTING)
+    assert succeeded(third_resource.delete_with_its_stack(LEAST))
+    clock.now += 3600
+
+
+@pytest.mark.parametrize("is_delivered", [True, False], ids=["refused", "never delivered"])
+@pytest.mark.parametrize("comes_back", [True, False], ids=["a rename back", "a Create"])
+@pytest.mark.parametrize("profiles", [1000, 0])
+@pytest.mark.usefixtures("inherited")
+def test_what_was_inherited_and_retained_survives_a_rollback_and_its_borrower(
+    profiles: int,
+    comes_back: bool,
+    is_delivered: bool,
+    resource: ListedResource,
+    their_resource: ListedResource,
+    clock: Clock,
+) -> None:
+    live_domains()["customers"].profile_count = profiles
+    begin_update(resource, clock)
+    if comes_back:  # the update before has renamed the domain (UpdateReplacePolicy: Retain); else it has dropped it
+        assert succeeded(resource.update(OTHER, LEAST))
+    resource.stack_is("UPDATE_COMPLETE")
+    deploy_first(their_resource, clock, ADOPTING)
+    begin_update(resource, clock)
+    physical_id = "other" if comes_back else MADE_UP
+    if is_delivered:
+        refused = resource.update(LEAST, OTHER, "other") if comes_back else resource.create(LEAST)
+        assert not succeeded(refused)
+        physical_id = refused["PhysicalResourceId"]
+    begin_rollback(resource, clock)
+    if comes_back:
+        assert succeeded(resource.update(OTHER, LEAST, "other"))
+    else:
+        assert succeeded(resource.delete(LEAST, physical_id))
+    clock.now += 3600
+    assert succeeded(their_resource.delete_with_its_stack(ADOPTING))
+    assert live_domains()["customers"].profile_count == profiles
+
+
+@pytest.mark.parametrize("is_nested", [True, False], ids=["nested", "not nested"])
+def test_what_an_operation_made_and_found_again_is_deleted_in_its_rollback(
+    is_nested: bool, resource: ListedResource, listed_stacks: ListedStacks, clock: Clock
+) -> None:
+    """The stack is deployed with --disable-rollback: a Create gets no answer, and the next one finds its domain.
+
+    A nested stack is then complete, but its parent fails, and is deleted.
+    """
+    parent = stack_arn("parent") if is_nested else ""
+
+    def stacks_are(status: str) -> None:
+        if is_nested:
+            listed_stacks.stack_is(status, parent)
+            clock.now += 1
+        listed_stacks.stack_is(status, resource.stack_id, parent_id=parent)
+        clock.now += 1
+
+    stacks_are("CREATE_IN_PROGRESS")
+    assert succeeded(resource.create(LEAST))  # its answer is lost
+    clock.now += 3600
+    stacks_are("CREATE_FAILED")
+    stacks_are("UPDATE_IN_PROGRESS")
+    assert succeeded(resource.create(LEAST))
+    resource.lists("CREATE_COMPLETE", "customers")
+    if is_nested:
+        listed_stacks.stack_is("UPDATE_COMPLETE", resource.stack_id, parent_id=parent)
+        clock.now += 1
+        listed_stacks.stack_is("UPDATE_FAILED", parent)
+    else:
+        stacks_are("UPDATE_FAILED")
+    clock.now += 3600
+    stacks_are("DELETE_IN_PROGRESS")
+    assert succeeded(resource.delete(LEAST))
+    assert live_domains() == {}
 
 
 @pytest.mark.usefixtures("renamed")

@@ -46,6 +46,9 @@ from tests.handler.situations import (
 )
 from tests.handler.stacks import succeeded
 
+THIRD = {**LEAST, "DomainName": "third"}
+MISTYPED = {**THIRD, "DefaultExpirationDays": "ninety"}
+
 
 def first_look_denied(clock: Clock) -> FaultPlan:
     """The API denies the first look, until the function believes it."""
@@ -344,13 +347,18 @@ def test_a_delete_whose_domain_may_not_be_looked_at_fails_if_its_physical_id_was
     assert not succeeded(resource.delete(OTHER, "customers"))
 
 
-@pytest.mark.parametrize("was_answered", [True, False])
+@pytest.mark.parametrize(
+    ("old", "physical_id"),
+    [(THIRD, "third"), (THIRD, "customers"), (MISTYPED, "customers")],
+    ids=["was answered", "was not answered", "had a mistake"],
+)
 @pytest.mark.parametrize("is_borrowed", [False, True])
 @pytest.mark.parametrize("is_first", [False, True])
 def test_a_resource_and_its_sibling_that_took_its_domain_over_come_back_at_the_same_time(
     is_first: bool,
     is_borrowed: bool,
-    was_answered: bool,
+    old: dict[str, Any],
+    physical_id: str,
     resource: ListedResource,
     function: Function,
     mailbox: Mailbox,
@@ -364,9 +372,7 @@ def test_a_resource_and_its_sibling_that_took_its_domain_over_come_back_at_the_s
     resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
 
     def come_back() -> None:
-        assert succeeded(
-            resource.update(LEAST, {**LEAST, "DomainName": "third"}, "third" if was_answered else "customers")
-        )
+        assert succeeded(resource.update(LEAST, old, physical_id))
 
     def sibling_comes_back() -> None:
         url = mailbox.url()
@@ -377,6 +383,17 @@ def test_a_resource_and_its_sibling_that_took_its_domain_over_come_back_at_the_s
     with right_after(wire, "GetDomain", second):
         first()
     assert domain.tags in (before, {**before, REQUEST_ID: FOUND})
+
+
+@pytest.mark.parametrize("old", [THIRD, MISTYPED], ids=["was not answered", "had a mistake"])
+def test_a_resource_whose_sibling_took_its_domain_over_comes_back_although_there_is_no_room_for_more_claims(
+    old: dict[str, Any], resource: ListedResource
+) -> None:
+    tags = {f"mine-{number}": "x" for number in range(44)}
+    domain = existing_domain({**tags, **tags_of((Claim(STACK, "Other", ADOPTED), *read_claims(MADE)))})
+    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.update({**LEAST, "Tags": tags}, {**old, "Tags": tags}))
+    assert domain.tags == {**tags, **MADE}
 
 
 def test_a_resource_that_comes_back_and_fails_keeps_its_domain(resource: ListedResource, wire: Wire) -> None:

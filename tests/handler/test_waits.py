@@ -91,9 +91,10 @@ def test_the_delete_after_an_unsettled_create_deletes_a_domain_that_appears_late
 
 @pytest.mark.parametrize("properties", [{"DomainName": "customers"}, {**LEAST, "Maching": "true"}])
 def test_the_delete_after_a_create_that_created_nothing_makes_no_call(
-    properties: dict[str, Any], function: Function, mailbox: Mailbox, wire: Wire
+    properties: dict[str, Any], function: Function, mailbox: Mailbox, wire: Wire, clock: Clock
 ) -> None:
-    created = function.invoke(event("Create", properties, response_url=mailbox.url())).answer
+    now = mailbox.url(sent_at=clock.time())
+    created = function.invoke(event("Create", properties, response_url=now)).answer
     assert created["Status"] == "FAILED"
     wire.begin(faults.lasting(faults.REFUSED, 0))
     deleted = event("Delete", properties, physical_id=created["PhysicalResourceId"], response_url=mailbox.url())
