@@ -200,9 +200,9 @@ def _check_tags(event: Mapping[str, Any], call: Call) -> None:
         )
         if claimants_before[:1] != [mine] and before[-1].resource == mine:
             is_within_stack = before[-2].stack_id == before[-1].stack_id or before[-1].is_adopted
-            inherited = before[-1].request_id if is_within_stack else "inherited"
-            now = after[-1].request_id.partition(":")[0]  # without the time of the inheritance
-            assert now == inherited, "the next claim did not inherit the creator's request id"
+            heirs = after[-1].request_id
+            is_inherited = heirs == before[-1].request_id if is_within_stack else heirs.startswith("inherited")
+            assert is_inherited, "the next claim did not inherit the creator's request id"
 
 
 def have_same_owner(before: Sequence[Claim], now: Sequence[Claim]) -> bool:
