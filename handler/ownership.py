@@ -108,7 +108,7 @@ class Claim:
         """When the domain was inherited, in seconds since 1970; None if that is not known."""
         try:
             return datetime.fromisoformat(self.request_id.partition(":")[2]).timestamp()
-        except ValueError:
+        except (ValueError, OverflowError):  # there is none, or it was written by hand
             return None
 
     def is_of(self, event: Event) -> bool:

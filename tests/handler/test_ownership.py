@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -269,3 +270,22 @@ def numbered(claims: dict[int, Claim]) -> dict[str, str]:
 )
 def test_claims_with_removed_tags(tags: dict[str, str], claims: Claims) -> None:
     assert read_claims(tags) == claims
+
+
+@pytest.mark.parametrize(
+    ("sent_at", "inherited_at"), [(1_767_225_600, 1_767_225_600.0), (None, None)], ids=["dated", "without a date"]
+)
+def test_a_borrower_in_another_stack_inherits_at_the_time_of_the_event_that_lets_go(
+    sent_at: int | None, inherited_at: float | None
+) -> None:
+    lender = claim_of(event(stack_id=ELSEWHERE), "its-create")
+    [left] = let_go(take_over((lender,), EVENT), replace(event(stack_id=ELSEWHERE), sent_at=sent_at))
+    assert left.is_inherited
+    assert left.inherited_at == inherited_at
+
+
+@pytest.mark.parametrize("by_hand", ["inherited", "inherited:", "inherited:yesterday", "inherited:0001-01-01"])
+def test_a_time_of_inheritance_that_is_none_is_not_known(by_hand: str) -> None:
+    claim = claim_of(EVENT, by_hand)
+    assert claim.is_inherited
+    assert claim.inherited_at is None
