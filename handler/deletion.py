@@ -129,7 +129,7 @@ def _delete_lent(event: Event, facts: Facts, claims: Claims) -> Plan:
             return was_there
         if was_there:  # the borrower would own it then, and its stack would delete what was there before
             return Leave(f"domain {facts.live['DomainName']} was there before the operation that is rolled back")
-    return reclaim(facts.live, ownership.let_go(claims, event))
+    return reclaim(facts.live, ownership.let_go(claims, event, facts.seen_since))
 
 
 def _delete_taken_over(facts: Facts, claims: Claims, protection: bool | None) -> Plan:

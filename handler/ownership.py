@@ -5,8 +5,8 @@ it have the same keys with a suffix: `.1`, `.2`, and so on. The request-id says 
 
     a RequestId   the Create, or the Update to a new name, that made it
     found         the resource made it earlier and found it again, or its tags had been removed
-    inherited:... the resource that made it, in another stack, has let go of it; the time at which that was asked for
-                  tells a rollback whether the domain was the resource's before
+    inherited:... the resource that made it, in another stack, has let go of it; the time tells a
+                  rollback whether the domain was the resource's before
     adopted       the resource took it over: on loan from the next claim; without a next claim it was unowned before
 
 The first claim that is not `adopted` ends the list: that resource made the domain.
@@ -237,24 +237,26 @@ def give_back(claims: Claims) -> Claims:
     return claims[1:]
 
 
-def let_go(claims: Claims, event: Event) -> Claims:
+def let_go(claims: Claims, event: Event, at: float | None = None) -> Claims:
     """Remove the claim of the event's resource from further down; the one above it inherits its request-id.
 
     A borrower in another stack inherits no RequestId but becomes `inherited`: its own stack may still roll back.
+    The time of that is `at`, or when the event was sent; in seconds since 1970.
     """
     left: list[Claim] = []
     for claim in claims:
         if left and claim.is_of(event):
             is_from_elsewhere = not claim.is_adopted and left[-1].stack_id != claim.stack_id
-            left[-1] = replace(left[-1], request_id=_inherited_in(event) if is_from_elsewhere else claim.request_id)
+            left[-1] = replace(
+                left[-1], request_id=_inherited(at or event.sent_at) if is_from_elsewhere else claim.request_id
+            )
         else:
             left.append(claim)
     return _merged(left)
 
 
-def _inherited_in(event: Event) -> str:
-    at = event.sent_at  # and not the time of the change: a duplicate of the event leaves the same claims
-    return INHERITED if at is None else f"{INHERITED}:{datetime.fromtimestamp(at, UTC).isoformat()}"
+def _inherited(at: float | None) -> str:
+    return INHERITED if at is None else f"{INHERITED}:{datetime.fromtimestamp(int(at), UTC).isoformat()}"
 
 
 def _is_loan_of(claim: Claim, event: Event) -> bool:

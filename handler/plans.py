@@ -95,6 +95,7 @@ class Facts:
     is_native_gone: bool | None = None
     has_taken_over: bool = False  # this event took the domain over
     has_changed: bool = False  # this event has made, claimed, given back or changed the domain, or may have
+    seen_since: float | None = None  # since when the event sees these claims, in seconds since 1970
 
 
 class RefusedError(Exception):

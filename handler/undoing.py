@@ -44,7 +44,7 @@ def undo(
                 return was_there
             if was_there:
                 return Leave(f"domain {name} is lent to {refusals.holder(claims)}")
-        return reclaim(facts.live, ownership.let_go(claims, event))
+        return reclaim(facts.live, ownership.let_go(claims, event, facts.seen_since))
     if mine.is_adopted:
         return reclaim(facts.live, ownership.give_back(claims))
     if made_by not in (None, mine.request_id) and not mine.is_inherited:
@@ -145,7 +145,7 @@ def _put_back(event: Event, desired: Desired, before: Live, facts: Facts, shape:
     if whose is Owner.LENT and was_own:
         return Leave(f"domain {desired.name} is lent to {refusals.holder(claims)}")
     if whose is Owner.LENT:  # settings and tags are the borrower's by now
-        return replace(reclaim(live, ownership.let_go(claims, event)), and_look=False)
+        return replace(reclaim(live, ownership.let_go(claims, event, facts.seen_since)), and_look=False)
     if whose is Owner.OWN and not was_own:
         if not claims[0].is_adopted:  # the lender has let go, so there is nobody to give it back to
             return undo(event, facts, made_by=claims[0].request_id)

@@ -13,7 +13,7 @@ from handler.changes import Live
 from handler.deadline import DeadlineReached
 from handler.domains import ApiError, DomainNotFoundError, Domains
 from handler.event import Event
-from handler.ownership import Owner, has_claim, owner, read_claims
+from handler.ownership import Claims, Owner, has_claim, owner, read_claims
 from handler.plans import (
     Ask,
     Change,
@@ -63,6 +63,7 @@ class Work:
     questions: Questions = field(init=False)
     _looked_at: float = field(default=0.0, init=False)
     _facts: Facts = field(default=Facts(None), init=False)  # of the last decision
+    _seen: tuple[Claims, float] = field(default=((), 0.0), init=False)  # the claims, and since when they are these
 
     def __post_init__(self) -> None:
         self.done = Actions(self.domains, self.name)
@@ -169,7 +170,8 @@ class Work:
                 is_old = self.questions.has_asked and time.monotonic() - self._looked_at > _OLD_LOOK
                 if is_old and not isinstance(plan, Make):
                     live = self.look()
-                    if decide(replace(self._facts, live=live)) != plan:  # with the answers that it has
+                    facts = replace(self._facts, live=live, seen_since=self._seen_since(live))
+                    if decide(facts) != plan:  # with the answers that it has
                         plan = self._plan(decide, live)
                         continue
             if isinstance(plan, Refuse):
@@ -221,7 +223,12 @@ class Work:
 
     def _plan(self, decide: Decide, live: Live | None) -> Plan:
         """Decide, and answer the questions that come up meanwhile."""
-        facts = Facts(live, has_taken_over=self.has_taken_over, has_changed=self.done.has_changed)
+        facts = Facts(
+            live,
+            has_taken_over=self.has_taken_over,
+            has_changed=self.done.has_changed,
+            seen_since=self._seen_since(live),
+        )
         while isinstance(plan := decide(facts), Ask):
             self.questions.has_asked = True
             try:
@@ -240,6 +247,13 @@ class Work:
                 facts = replace(facts, live=found, contents=Use(str(error), is_known=False) if found else None)
         self._facts = facts
         return plan
+
+    def _seen_since(self, live: Live | None) -> float:
+        """Since when the event sees the claims of the domain. It stays the same at each look, as long as they do."""
+        claims = read_claims(live.get("Tags", {})) if live else ()
+        if claims != self._seen[0]:
+            self._seen = claims, time.time()
+        return self._seen[1]
 
     def _looked(self, at: float) -> None:
         self._looked_at, self.questions.has_asked = at, False

@@ -155,6 +155,27 @@ def test_an_empty_domain_whose_lender_is_deleted_does_not_outlive_the_rollback_o
     assert live_domains() == {}
 
 
+def test_an_empty_domain_whose_lender_lets_go_late_does_not_outlive_the_rollback_of_its_borrower(
+    resource: ListedResource, their_resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """The lender's Delete was sent before the borrower's operation began, and is throttled."""
+    their_resource.stack_is("CREATE_IN_PROGRESS")
+    assert succeeded(their_resource.create(LEAST))
+    clock.now += 3600
+
+    def takes_over() -> None:
+        resource.stack_is("CREATE_IN_PROGRESS")
+        assert succeeded(resource.create(ADOPTING))
+        resource.lists("CREATE_COMPLETE", "customers")
+
+    with overtaken(wire, clock, "DeleteDomain", takes_over, after=20, before="DeleteDomain", lasts=60):
+        assert succeeded(their_resource.delete_with_its_stack(LEAST))
+    clock.now += 1
+    resource.stack_is("ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.delete(ADOPTING))
+    assert live_domains() == {}
+
+
 def test_a_cancelled_takeover_removes_the_domain_that_it_made_after_the_other_one_was_deleted(
     resource: ListedResource, wire: Wire, clock: Clock
 ) -> None:
