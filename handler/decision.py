@@ -93,7 +93,7 @@ def _claim(event: Event, desired: Desired, old: Desired, claims: Claims, facts: 
     """Decide on the claims that a Create or an Update gives to a live domain, if it may have it at all."""
     name, whose = desired.name, owner(claims, event)
     if whose is Owner.OWN:
-        # What this event has taken over was not there before its resource, even if the lender has let go since.
+        # This event took the domain over, so it is not `found`, even if the lender has let go since.
         return claims if event.is_for(name) or facts.has_taken_over else _claim_again(event, claims)
     if whose is Owner.LENT and facts.has_taken_over:  # others have taken it over from this event
         return ownership.take_over(ownership.let_go(claims, event), event)

@@ -61,9 +61,9 @@ def aftermath(error: BaseException | None, attempts: Attempts, *, is_young: bool
     | any other    | none can have been           | young | NOTHING   |
     | any other    | else                         |       | SOMETHING |
 
-    The deadline can interrupt an attempt before its result is noted, so it is never NOTHING. Nor is a mistake in the
-    properties of an event that is not young: an earlier delivery may have met a newer version of the function, which
-    knows a property that this one does not know.
+    The deadline can interrupt an attempt before its result is noted, so it is never NOTHING. A mistake in the
+    properties of an event that is not young is not NOTHING either: an earlier delivery may have reached a newer version
+    of the function, which knew the property.
     """
     if isinstance(error, DeadlineReached) or attempts.may_still_act:
         return Aftermath.UNSETTLED

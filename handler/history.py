@@ -47,7 +47,7 @@ class History:
                 has_succeeded = False
         return False
 
-    def unfinished_since(self, parents: Sequence[History] = ()) -> float:
+    def unfinished_since(self, parents: Sequence[History]) -> float:
         """When the first operation began after which the stack was not complete again; infinity if there is none.
 
         An operation that was rolled back before it does not count. A nested stack is complete before its parents. That

@@ -5,8 +5,8 @@ it have the same keys with a suffix: `.1`, `.2`, and so on. The request-id says 
 
     a RequestId   the Create, or the Update to a new name, that made it
     found         the resource made it earlier and found it again, or its tags had been removed
-    inherited:... the resource that made it, in another stack, has let go of it; the time tells a
-                  rollback whether the domain was the resource's before
+    inherited:... the resource that made it, in another stack, has let go of it; a rollback compares
+                  the time with the beginning of its operation
     adopted       the resource took it over: on loan from the next claim; without a next claim it was unowned before
 
 The first claim that is not `adopted` ends the list: that resource made the domain.

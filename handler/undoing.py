@@ -74,8 +74,8 @@ def _undo_made(facts: Facts, mine: Claim, *, is_its_own: bool, even_in_use: bool
 def was_there_before(facts: Facts, mine: Claim, *, if_unknown: bool) -> bool | Ask:
     """Whether the domain was there before the operation began that is undone; a rollback does not delete it then.
 
-    `mine` is the claim of the event's resource: one that was inherited says itself since when it is the resource's.
-    `if_unknown` is the answer where that is not known, or where CloudFormation could not be asked for the beginning.
+    `mine` is the claim of the event's resource. If it is `inherited`, its time counts, not that of the domain.
+    `if_unknown` is the answer where that is not known, or if CloudFormation could not be asked for the beginning.
     """
     assert facts.live is not None
     if facts.undone_since is None:
