@@ -36,30 +36,25 @@ def undo(
     mine = ownership.claim_held_by(event, claims)
     if mine is None:
         return Leave(f"domain {name} is not this resource's")
-    if owner(claims, event) is Owner.LENT:
-        if not (mine.is_adopted or mine.request_id == made_by):
-            is_others = made_by is not None and not mine.is_inherited
-            was_there = True if is_others else was_there_before(facts, mine, if_unknown=True)
-            if isinstance(was_there, Ask):
-                return was_there
-            if was_there:
-                return Leave(f"domain {name} is lent to {refusals.holder(claims)}")
+    is_lent = owner(claims, event) is Owner.LENT
+    was_there = False if mine.is_adopted else _is_earlier(facts, mine, made_by, if_unknown=is_lent)
+    if is_lent:
+        if isinstance(was_there, Ask):
+            return was_there
+        if was_there:
+            return Leave(f"domain {name} is lent to {refusals.holder(claims)}")
         return reclaim(facts.live, ownership.let_go(claims, event, facts.seen_since))
     if mine.is_adopted:
         return reclaim(facts.live, ownership.give_back(claims))
-    if made_by not in (None, mine.request_id) and not mine.is_inherited:
-        return Leave(f"domain {name} was there before")
-    is_its_own = mine.request_id == made_by
-    return _undo_made(facts, mine, is_its_own=is_its_own, even_in_use=even_in_use, even_if_unknown=even_if_unknown)
+    return _undo_made(facts, was_there, even_in_use=even_in_use, even_if_unknown=even_if_unknown)
 
 
-def _undo_made(facts: Facts, mine: Claim, *, is_its_own: bool, even_in_use: bool, even_if_unknown: bool) -> Plan:
+def _undo_made(facts: Facts, was_there: bool | Ask, *, even_in_use: bool, even_if_unknown: bool) -> Plan:
     assert facts.live is not None
     name = facts.live["DomainName"]
     use = Use() if even_in_use else use_of(facts)
     if isinstance(use, Use) and use and use.is_known:
         return Leave(f"domain {name} is in use, and left alone: it holds {use.words}")
-    was_there = False if is_its_own else was_there_before(facts, mine, if_unknown=False)
     if isinstance(was_there, Ask):
         return was_there
     if was_there:
@@ -69,6 +64,18 @@ def _undo_made(facts: Facts, mine: Claim, *, is_its_own: bool, even_in_use: bool
     if use and not (use is facts.contents and even_if_unknown):
         return refusals.may_be_in_use(name, use)
     return destroy(facts)
+
+
+def _is_earlier(facts: Facts, mine: Claim, made_by: str | None, *, if_unknown: bool) -> bool | Ask:
+    """Whether the domain came to the resource before the event or the operation that is undone.
+
+    The request-id tells it if it is known, and the domain was not inherited; else the time does.
+    """
+    if mine.request_id == made_by:
+        return False
+    if made_by is not None and not mine.is_inherited:
+        return True
+    return was_there_before(facts, mine, if_unknown=if_unknown)
 
 
 def was_there_before(facts: Facts, mine: Claim, *, if_unknown: bool) -> bool | Ask:

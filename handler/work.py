@@ -63,7 +63,6 @@ class Work:
     questions: Questions = field(init=False)
     _looked_at: float = field(default=0.0, init=False)
     _facts: Facts = field(default=Facts(None), init=False)  # of the last decision
-    _seen: tuple[Claims, float] = field(default=((), 0.0), init=False)  # the claims, and since when they are these
 
     def __post_init__(self) -> None:
         self.done = Actions(self.domains, self.name)
@@ -199,7 +198,7 @@ class Work:
             self.done.before = None
 
     def _is_own(self, live: Live | None) -> bool:
-        return live is not None and owner(read_claims(live.get("Tags", {})), self.event) is Owner.OWN
+        return owner(_claims_of(live), self.event) is Owner.OWN
 
     def _check_again(self, check: Callable[[Plan], None], plan: Plan) -> None:
         """Check between the calls of a plan, if they take long."""
@@ -250,10 +249,10 @@ class Work:
 
     def _seen_since(self, live: Live | None) -> float:
         """Since when the event sees the claims of the domain. It stays the same at each look, as long as they do."""
-        claims = read_claims(live.get("Tags", {})) if live else ()
-        if claims != self._seen[0]:
-            self._seen = claims, time.time()
-        return self._seen[1]
+        last = self._facts
+        if last.seen_since is None or _claims_of(last.live) != _claims_of(live):
+            return time.time()
+        return last.seen_since
 
     def _looked(self, at: float) -> None:
         self._looked_at, self.questions.has_asked = at, False
@@ -290,3 +289,7 @@ class Work:
         if failed:
             return f"The domain could not be put back as it was before: {'. '.join(failed)}"
         return "The domain was put back as it was before"
+
+
+def _claims_of(live: Live | None) -> Claims:
+    return read_claims(live.get("Tags", {})) if live else ()

@@ -327,7 +327,8 @@ class Simulation:
         # if the API refuses to undo that for as long as it is tried, its time is up before, or the function is killed
         # then, and again at every retry, or the stack lists the resource no more by then.
         is_killed = delivery.error is not None and (sent.stack.forgets_removed or sent.has_ended)
-        is_cut_off = sent.met_deadline or is_killed or sent.disturbance.is_lasting
+        is_refused = "could not be" in (delivery.returned or {}).get("Reason", "")
+        is_cut_off = sent.met_deadline or is_killed or is_refused
         is_never_undone = is_cut_off and sent.has_changed_late
         if (sent.met_deadline and adopts) or (sent.describe_failed and not sent.is_awaited) or is_never_undone:
             self.observations.exempt(sent.touched)

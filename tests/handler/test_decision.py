@@ -414,7 +414,7 @@ ROWS = [
     ),
     *(
         Row(
-            f"a domain that was inherited and is lent, {words}",
+            f"a domain that is lent, {words}",
             event,
             live(THEIRS_ON_LOAN, claim),
             plan,
@@ -422,12 +422,16 @@ ROWS = [
             undone_since=began,
         )
         for words, event, claim, began, plan in (
-            ("in an unanswered Create?", DELETE_MADE_UP, INHERITED_THEN, None, Ask.UNDONE_SINCE),
-            ("in an unanswered Create: loses its claim", DELETE_MADE_UP, INHERITED_THEN, INHERITANCE, Change),
-            ("before an unanswered Create: keeps it", DELETE_MADE_UP, INHERITED_THEN, AFTER_INHERITANCE, Leave),
-            ("in a failed Create: loses its claim", DELETE_FAILED, INHERITED_THEN, INHERITANCE, Change),
-            ("before a failed Create: keeps it", DELETE_FAILED, INHERITED_THEN, AFTER_INHERITANCE, Leave),
-            ("nobody knows when: keeps it", DELETE_MADE_UP, mine(INHERITED), INHERITANCE, Leave),
+            ("made in an unanswered Create?", DELETE_MADE_UP, MADE, None, Ask.UNDONE_SINCE),
+            ("made in an unanswered Create: loses its claim", DELETE_MADE_UP, MADE, OPERATION, Change),
+            ("made before an unanswered Create: keeps it", DELETE_MADE_UP, MADE, LATER_OPERATION, Leave),
+            ("made, nobody knows when: keeps it", DELETE_MADE_UP, MADE, 0.0, Leave),
+            ("inherited in an unanswered Create?", DELETE_MADE_UP, INHERITED_THEN, None, Ask.UNDONE_SINCE),
+            ("inherited in an unanswered Create: loses its claim", DELETE_MADE_UP, INHERITED_THEN, INHERITANCE, Change),
+            ("inherited before an unanswered Create", DELETE_MADE_UP, INHERITED_THEN, AFTER_INHERITANCE, Leave),
+            ("inherited in a failed Create: loses its claim", DELETE_FAILED, INHERITED_THEN, INHERITANCE, Change),
+            ("inherited before a failed Create: keeps it", DELETE_FAILED, INHERITED_THEN, AFTER_INHERITANCE, Leave),
+            ("inherited, nobody knows when: keeps it", DELETE_MADE_UP, mine(INHERITED), INHERITANCE, Leave),
         )
     ),
     Row("a domain found again in use: is it a rollback?", DELETE, live(FOUND_AGAIN, profiles=7), Ask.ROLLBACK),
@@ -691,22 +695,6 @@ ROWS = [
         Destroy,
         contents=Use(),
         undone_since=OPERATION,
-    ),
-    *(
-        Row(
-            f"an unanswered Create's domain is lent, {words}",
-            DELETE_MADE_UP,
-            live(THEIRS_ON_LOAN, MADE),
-            plan,
-            (Claim(ELSEWHERE, "Domain", INHERITED),),
-            undone_since=began,
-        )
-        for words, began, plan in (
-            ("is it its own?", None, Ask.UNDONE_SINCE),
-            ("made in what is rolled back: loses its claim", OPERATION, Change),
-            ("made before that: keeps it", LATER_OPERATION, Leave),
-            ("nobody knows: keeps it", 0.0, Leave),
-        )
     ),
     Row("an unanswered Create leaves another stack's", DELETE_MADE_UP, live(THEIRS), Leave),
     Row("an unanswered Create leaves an unowned domain", DELETE_MADE_UP, live(), Leave),

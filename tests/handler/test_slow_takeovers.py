@@ -129,9 +129,9 @@ def test_a_domain_whose_lender_is_deleted_during_a_takeover_that_fails_does_not_
     assert live_domains() == {}
 
 
-@pytest.mark.parametrize("is_there_before", [True, False], ids=["during the takeover", "after the takeover"])
+@pytest.mark.parametrize("is_during", [True, False], ids=["during the takeover", "after the takeover"])
 def test_an_empty_domain_whose_lender_is_deleted_does_not_outlive_the_rollback_of_its_borrower(
-    is_there_before: bool, resource: ListedResource, their_resource: ListedResource, wire: Wire, clock: Clock
+    is_during: bool, resource: ListedResource, their_resource: ListedResource, wire: Wire, clock: Clock
 ) -> None:
     """The same claims are left, whichever of the two events ends first."""
     their_resource.stack_is("CREATE_IN_PROGRESS")
@@ -143,7 +143,7 @@ def test_an_empty_domain_whose_lender_is_deleted_does_not_outlive_the_rollback_o
         assert succeeded(their_resource.delete_with_its_stack(LEAST))
 
     wanted = {**ADOPTING, **CHANGED}
-    if is_there_before:
+    if is_during:
         with overtaken(wire, clock, "UpdateDomain", lender_goes, before="UpdateDomain", after=40, lasts=45):
             assert succeeded(resource.create(wanted))
     else:
