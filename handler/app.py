@@ -9,10 +9,10 @@
     answer out             answer.py      with attributes (outputs.py) or a reason (failures.py)
 
 Lambda imports start.py. dispatch.py takes an event to its answer, and handlers.py has crhelper call the handlers below,
-with what invocation.py describes, until the deadline (deadline.py). stack.py asks CloudFormation, and timeliness.py
-says what its answer means for an event whose time may have passed. undoing.py reverses what came to nothing. What the
-user reads: problems.py and hints.py about properties, refusals.py about an event that is refused, errors.py about the
-API, advice.py and telemetry.py in the log.
+with what invocation.py describes, until the deadline (deadline.py). stack.py asks CloudFormation (cloudformation.py),
+and timeliness.py says what its answer means for an event whose time may have passed. undoing.py reverses what came to
+nothing. What the user reads: problems.py and hints.py about properties, refusals.py about an event that is refused,
+errors.py about the API, advice.py and telemetry.py in the log.
 """
 
 from __future__ import annotations

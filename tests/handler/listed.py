@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from handler import stack as asking
+from handler import cloudformation as asking
 from tests.handler.cloudformation import STACK
 from tests.handler.describe_api import DescribeApi, DescribeError
 from tests.handler.faults import Clock

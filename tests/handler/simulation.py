@@ -19,7 +19,7 @@ from typing import Any
 
 from botocore.client import BaseClient
 
-from handler import stack as cloudformation
+from handler import cloudformation
 from local.customerprofiles.models import Domain
 from tests.handler import promises
 from tests.handler.cloudformation import Answer, Function, Mailbox, stack_arn

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from handler import stack
+from handler import cloudformation
 from handler.history import History, StackEvent, was_never_complete
 from tests.handler.cloudformation import STACK, stack_arn
 from tests.handler.describe_api import DescribeError
@@ -311,7 +311,7 @@ def test_a_domain_is_given_back_where_a_parent_has_too_many_events_to_read(
     resource: ListedResource, listed_stacks: ListedStacks, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The parent of many nested stacks was updated often since this one was."""
-    monkeypatch.setattr(stack, "_MOST_PAGES", 3)
+    monkeypatch.setattr(cloudformation, "_MOST_PAGES", 3)
     domain = existing_domain({})
     listed_stacks.stack_is("CREATE_COMPLETE", PARENT)
     clock.now += 60

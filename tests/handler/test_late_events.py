@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from handler import stack
+from handler import cloudformation as asking
 from handler.deadline import DeadlineReached
 from handler.ownership import LOGICAL_ID, REQUEST_ID, STACK_ID
 from local.customerprofiles.models import Domain
@@ -27,11 +27,11 @@ AGE = 5  # seconds: old enough that CloudFormation is asked once the Create has 
 @pytest.fixture
 def cloudformation(wire: Wire) -> Iterator[Stubber]:
     """CloudFormation, which answers what a test has in store for it, and nothing else."""
-    stack.client.cache_clear()
-    with Stubber(stack.client()) as stubber:
+    asking.client.cache_clear()
+    with Stubber(asking.client()) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
-    stack.client.cache_clear()
+    asking.client.cache_clear()
 
 
 def lists(cloudformation: Stubber, status: str, physical_id: str, since: float = 0) -> None:
@@ -155,7 +155,7 @@ def test_a_takeover_that_a_third_stack_has_taken_over_meanwhile_is_not_said_to_b
         if theirs.tags:
             theirs.tags.update({STACK_ID: "the-third-stack"})
 
-    stack.client().meta.events.register("before-parameter-build.cloudformation", claim)
+    asking.client().meta.events.register("before-parameter-build.cloudformation", claim)
     lists(cloudformation, "CREATE_IN_PROGRESS", "")
     lists(cloudformation, "CREATE_FAILED", "")
     reason = create(function, mailbox, clock, ADOPTING)["Reason"]
@@ -345,7 +345,7 @@ def test_a_question_that_takes_too_long_turns_no_success_into_a_failure(
         def describe_stack_resource(self, **_: Any) -> None:
             raise DeadlineReached
 
-    monkeypatch.setattr(stack, "client", NoRoute)
+    monkeypatch.setattr(asking, "client", NoRoute)
     assert create(function, mailbox, clock, {**LEAST, "ServiceTimeout": "20"})["Status"] == "SUCCESS"
     assert "customers" in live_domains()
     assert "there was no time to ask CloudFormation" in caplog.text

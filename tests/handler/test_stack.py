@@ -13,6 +13,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.stub import Stubber
 from moto.core.botocore_stubber import MockRawResponse
 
+from handler import cloudformation as asking
 from handler import stack
 from handler.event import Event, read
 from handler.timeliness import NOT_LISTED, Listed, Rollback
@@ -25,7 +26,7 @@ def propagation_is_on(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The template's parameter PropagateStackTags, and a function that has just started."""
     monkeypatch.setenv("PROPAGATE_STACK_TAGS", "true")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    client = stack.client
+    client = asking.client
     client.cache_clear()
     yield
     client.cache_clear()
@@ -100,7 +101,7 @@ def test_without_the_parameter_the_stack_is_not_even_asked_for(
         monkeypatch.delenv("PROPAGATE_STACK_TAGS")
     else:
         monkeypatch.setenv("PROPAGATE_STACK_TAGS", value)
-    monkeypatch.setattr(stack, "client", lambda: pytest.fail("a client for CloudFormation"))
+    monkeypatch.setattr(asking, "client", lambda: pytest.fail("a client for CloudFormation"))
 
     create(function, mailbox, make_stack({"CostCentre": "4711"}), {"Team": "crm"})
 
@@ -147,7 +148,7 @@ PARENT = stack_arn("parent")
 @pytest.fixture
 def cloudformation() -> Iterator[Stubber]:
     """CloudFormation, which answers what a test has in store for it, and nothing else."""
-    with Stubber(stack.client()) as stubber:
+    with Stubber(asking.client()) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
 
@@ -279,7 +280,7 @@ def test_where_the_stack_cannot_be_asked_it_is_unknown_whether_it_rolls_back(
 
 def test_nothing_is_asked_where_asking_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASK_CLOUDFORMATION", "false")
-    monkeypatch.setattr(stack, "client", lambda: pytest.fail("a client for CloudFormation"))
+    monkeypatch.setattr(asking, "client", lambda: pytest.fail("a client for CloudFormation"))
     assert stack.listed(EVENT) is None
     assert stack.rollback(EVENT) is Rollback.UNKNOWN
 
@@ -292,7 +293,7 @@ def test_a_throttled_question_is_asked_again(wire: object, monkeypatch: pytest.M
         body = _THROTTLED if status == 400 else _TAGGED
         return AWSResponse(request.url, status, {"Content-Type": "text/xml"}, MockRawResponse(body))  # type: ignore[arg-type]
 
-    events: Any = stack.client().meta.events
+    events: Any = asking.client().meta.events
     events.register_first("before-send.cloudformation", answer)
     assert stack.tags(EVENT) == {"CostCentre": "4711"}
     assert statuses == []
