@@ -15,6 +15,9 @@ They guard the same rule as decision.py, which has the rows of the other events.
                               own, taken over              given back; deleted if it was unowned before, protection is
                                                            lifted, and the stack is not rolling back* (a resource of
                                                            the native type that still exists is an owner, too)
+                              lent, to a resource of the   as an own one
+                              same stack whose Create has
+                              never succeeded
                               lent                         let go; nothing in a rollback*, if it is `found`, was there
                                                            before the operation** and is lent to another stack, which
                                                            would own it then
@@ -71,19 +74,23 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
     if not event.is_for(name):
         return undo(event, facts)
     match owner(claims, event):
-        case Owner.OWN if claims[0].is_adopted:
-            return _delete_taken_over(facts, claims, protection)
-        case Owner.OWN if claims[0].request_id == FOUND or claims[0].is_inherited:
-            return _delete_found(event, facts, claims, protection, adopts=adopts)
         case Owner.OWN:
-            return _delete_made(event, facts, protection)
+            return _delete_own(event, facts, claims, protection, adopts=adopts)
         case Owner.LENT:
-            return _delete_lent(event, facts, claims)
+            return _delete_lent(event, facts, claims, protection, adopts=adopts)
         case Owner.FOREIGN:
             return Leave(f"domain {name} now belongs to {refusals.holder(claims)}")
     if adopts or facts.has_changed:
         return Leave(f"domain {name} was given back before")
     return refusals.lost_its_tags(event, name, facts.live.get("Tags", {}))
+
+
+def _delete_own(event: Event, facts: Facts, claims: Claims, protection: bool | None, *, adopts: bool) -> Plan:
+    if claims[0].is_adopted:
+        return _delete_taken_over(facts, claims, protection)
+    if claims[0].request_id == FOUND or claims[0].is_inherited:
+        return _delete_found(event, facts, claims, protection, adopts=adopts)
+    return _delete_made(event, facts, protection)
 
 
 def _delete_made(event: Event, facts: Facts, protection: bool | None) -> Plan:
@@ -118,10 +125,15 @@ def _delete_found(event: Event, facts: Facts, claims: Claims, protection: bool |
     return destroy(facts, asks=True)
 
 
-def _delete_lent(event: Event, facts: Facts, claims: Claims) -> Plan:
+def _delete_lent(event: Event, facts: Facts, claims: Claims, protection: bool | None, *, adopts: bool) -> Plan:
     assert facts.live is not None
     mine = ownership.claim_held_by(event, claims)
-    if mine and mine.request_id == FOUND and not ownership.is_lent_within_stack(claims, event):
+    if ownership.is_lent_within_stack(claims, event):
+        if facts.has_borrower is None:
+            return Ask.BORROWERS
+        if not facts.has_borrower:
+            return _delete_own(event, facts, ownership.come_back(claims, event), protection, adopts=adopts)
+    elif mine and mine.request_id == FOUND:
         if facts.rollback is None:
             return Ask.ROLLBACK
         was_there = was_there_before(facts, mine, if_unknown=True) if facts.rollback.is_undoing else False

@@ -186,8 +186,12 @@ def claim_held_by(event: Event, claims: Claims) -> Claim | None:
 
 def is_lent_within_stack(claims: Claims, event: Event) -> bool:
     """Whether everybody who has the domain from the event's resource is in the same stack."""
-    in_front = itertools.takewhile(lambda claim: not claim.is_of(event), claims)
-    return all(claim.stack_id == event.stack_id for claim in in_front)
+    return all(claim.stack_id == event.stack_id for claim in borrowers(claims, event))
+
+
+def borrowers(claims: Claims, event: Event) -> Claims:
+    """The claims in front of the one of the event's resource: everybody who has the domain from it."""
+    return tuple(itertools.takewhile(lambda claim: not claim.is_of(event), claims))
 
 
 def has_claim(tags: Mapping[str, str], event: Event) -> bool:

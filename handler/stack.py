@@ -10,6 +10,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,7 +20,7 @@ from handler.cloudformation import CANT_TELL, Events, ask, describe_stack, may_a
 from handler.deadline import DeadlineReached
 from handler.event import Event
 from handler.history import History
-from handler.ownership import NATIVE_LOGICAL_ID, NATIVE_STACK_ID, NATIVE_TYPE
+from handler.ownership import NATIVE_LOGICAL_ID, NATIVE_STACK_ID, NATIVE_TYPE, Claims
 from handler.telemetry import logger
 from handler.timeliness import NOT_LISTED, Listed, Rollback, Unwanted
 
@@ -43,6 +44,19 @@ def tags(event: Event) -> Mapping[str, str]:
 def listed(event: Event) -> Listed | None:
     """What CloudFormation lists for the event's resource; None where it can't be asked."""
     return _describe_resource(event, event.stack_id, event.logical_id)
+
+
+def has_borrower(event: Event, name: str, borrowers: Claims) -> bool:
+    """Whether one of these resources of the event's stack has the domain, or may have it.
+
+    A takeover that CloudFormation did not wait for can leave a claim of a resource that was never created.
+    """
+    for claim in borrowers:
+        borrower = replace(event, logical_id=claim.logical_id)
+        resource = listed(borrower)
+        if resource is None or not timeliness.was_never_created(borrower, resource, name):
+            return True
+    return False
 
 
 def is_native_gone(event: Event, name: str, tags: Mapping[str, str]) -> bool:

@@ -154,6 +154,16 @@ def has_never_succeeded(event: Event, listed: Listed, name: str) -> bool:
     return is_made_up and listed.since <= ran_until
 
 
+def was_never_created(event: Event, listed: Listed, name: str) -> bool:
+    """Whether CloudFormation lists the event's resource as one whose Create came to nothing.
+
+    Its physical id is then one that no domain has. A resource that is not listed may have been retained.
+    """
+    if not (listed.status == "CREATE_FAILED" or listed.status.startswith("DELETE_")):
+        return False
+    return not listed.physical_id or ":" in listed.physical_id or event.is_made_up(listed.physical_id, name)
+
+
 def has_succeeded(listed: Listed, name: str) -> bool:
     """Whether another delivery of a Create or a rename has succeeded: CloudFormation lists its domain, undeleted."""
     is_deleted = listed.status.startswith("DELETE_") and listed.status != "DELETE_SKIPPED"

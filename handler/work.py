@@ -13,7 +13,7 @@ from handler.changes import Live
 from handler.deadline import DeadlineReached
 from handler.domains import ApiError, DomainNotFoundError, Domains
 from handler.event import Event
-from handler.ownership import Claims, Owner, has_claim, owner, read_claims
+from handler.ownership import Claims, Owner, borrowers, has_claim, owner, read_claims
 from handler.plans import (
     Ask,
     Change,
@@ -238,6 +238,9 @@ class Work:
                         facts = replace(facts, rollback=stack.rollback(self.event))
                     case Ask.UNDONE_SINCE:
                         facts = replace(facts, undone_since=stack.undone_since(self.event))
+                    case Ask.BORROWERS:
+                        claims = borrowers(_claims_of(facts.live), self.event)
+                        facts = replace(facts, has_borrower=stack.has_borrower(self.event, self.name, claims))
                     case Ask.NATIVE:
                         tags = (facts.live or {}).get("Tags", {})
                         facts = replace(facts, is_native_gone=stack.is_native_gone(self.event, self.name, tags))

@@ -115,6 +115,7 @@ class Row:
     rollback: Rollback | None = None
     is_native_gone: bool | None = None
     undone_since: float | None = None
+    has_borrower: bool | None = None
 
 
 CREATE, ADOPTING = request("Create"), request("Create", AdoptExisting=True)
@@ -562,6 +563,17 @@ ROWS = [
         live(SIBLINGS_ON_LOAN, MADE),
         Change,
         (Claim(STACK, "Other", EARLIER),),
+        has_borrower=True,
+    ),
+    Row("what is lent to a sibling: does that have it?", DELETE, live(SIBLINGS_ON_LOAN, MADE), Ask.BORROWERS),
+    *(
+        Row(f"what is lent to a sibling that was never created, {words}", event, there, plan, left, has_borrower=False)
+        for words, event, there, plan, left in (
+            ("is deleted", DELETE, live(SIBLINGS_ON_LOAN, MADE, profiles=7), Destroy, None),
+            ("protected and in use", DELETE_PROTECTED, live(SIBLINGS_ON_LOAN, MADE, profiles=7), Refuse, None),
+            ("found again", DELETE, live(SIBLINGS_ON_LOAN, FOUND_AGAIN), Ask.CONTENTS, None),
+            ("taken over", DELETE, live(SIBLINGS_ON_LOAN, TAKEN_OVER, THEIRS), Change, (THEIRS,)),
+        )
     ),
     *(
         Row(
@@ -589,6 +601,7 @@ ROWS = [
         live(SIBLINGS_ON_LOAN, FOUND_AGAIN),
         Change,
         (Claim(STACK, "Other", FOUND),),
+        has_borrower=True,
     ),
     Row(
         "a Delete lets go of what is lent on",
@@ -596,6 +609,7 @@ ROWS = [
         live(SIBLINGS_ON_LOAN, TAKEN_OVER, THEIRS),
         Change,
         (SIBLINGS_ON_LOAN, THEIRS),
+        has_borrower=True,
     ),
     Row("a Delete leaves what another stack has", DELETE, live(THEIRS), Leave, why="now belongs to Domain"),
     Row("a Delete leaves what a sibling has", DELETE, live(SIBLINGS), Leave, why="now belongs to Other"),
@@ -704,7 +718,15 @@ ROWS = [
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.event.request_type}: {row.says}")
 def test_what_happens_on_each_event(row: Row) -> None:
-    plan = decide(row.event, Facts(row.live, row.contents, row.rollback, row.undone_since, row.is_native_gone))
+    facts = Facts(
+        row.live,
+        row.contents,
+        row.rollback,
+        row.undone_since,
+        has_borrower=row.has_borrower,
+        is_native_gone=row.is_native_gone,
+    )
+    plan = decide(row.event, facts)
     if isinstance(row.plan, Ask):
         assert plan is row.plan
         return

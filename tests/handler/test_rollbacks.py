@@ -407,3 +407,41 @@ def test_a_resource_that_comes_back_and_fails_keeps_its_domain(resource: ListedR
     wire.begin()
     assert succeeded(resource.update(with_queue, OTHER, "other"))
     assert days() == 30
+
+
+@pytest.mark.parametrize(
+    ("status", "physical_id", "is_gone"),
+    [
+        ("CREATE_FAILED", "", True),
+        ("CREATE_FAILED", "customers-Other-1A2B3C4D5E6F", True),
+        ("DELETE_IN_PROGRESS", "customers-Other-1A2B3C4D5E6F", True),
+        ("DELETE_COMPLETE", "create-failed:a-request", True),
+        ("CREATE_IN_PROGRESS", "", False),
+        ("CREATE_COMPLETE", "customers", False),
+        ("UPDATE_FAILED", "other", False),
+        ("DELETE_IN_PROGRESS", "customers", False),
+        ("DELETE_SKIPPED", "customers", False),
+        ("", "", False),
+    ],
+)
+def test_a_domain_is_not_left_to_a_resource_that_was_never_created(
+    status: str, physical_id: str, is_gone: bool, resource: ListedResource, listed_stacks: ListedStacks
+) -> None:
+    """A logical id was renamed with --disable-rollback, and the new one's Create was cancelled after the takeover."""
+    existing_domain(tags_of((Claim(STACK, "Other", ADOPTED), *read_claims(MADE))))
+    if status:
+        listed_stacks.lists(status, physical_id, logical_id="Other")
+    assert succeeded(resource.delete_with_its_stack(LEAST))
+    assert bool(live_domains()) is not is_gone
+    if not is_gone:
+        assert read_claims(live_domains()["customers"].tags) == (Claim(STACK, "Other", "an-earlier-create"),)
+
+
+def test_where_cloudformation_cannot_be_asked_a_domain_is_left_to_its_borrower(
+    resource: ListedResource, listed_stacks: ListedStacks
+) -> None:
+    domain = existing_domain(tags_of((Claim(STACK, "Other", ADOPTED), *read_claims(MADE))))
+    listed_stacks.lists("CREATE_FAILED", logical_id="Other")
+    listed_stacks.error_for = lambda operation: DescribeError.ACCESS_DENIED
+    assert succeeded(resource.delete_with_its_stack(LEAST))
+    assert read_claims(domain.tags) == (Claim(STACK, "Other", "an-earlier-create"),)
