@@ -11,7 +11,7 @@ decision in the handler is therefore not repeated here as a wrong expectation.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from local.customerprofiles.models import Domain
@@ -85,6 +85,7 @@ def check_call(
     is_undone: bool = False,
     has_asked: bool = False,
     has_claimed_before: bool = False,
+    never_created: Collection[tuple[str, str]] = (),
 ) -> None:
     """Check that an event was allowed to make a call that the API has just carried out.
 
@@ -95,12 +96,15 @@ def check_call(
         has_asked: Whether the function asked CloudFormation about that, and got an answer.
         has_claimed_before: Whether the event's resource had a claim on the domain earlier during this event. Another
             event may have removed it since.
+        never_created: The resources whose Create did not succeed, by stack and logical id.
     """
     if not call.is_change:
         return
     if call.operation == "DeleteDomain":
-        assert is_own(call.tags_before, *resource_of(event)), "deleted a domain that the resource does not own"
-        _check_delete(event, call, is_undone=is_undone, has_asked=has_asked)
+        held = list(itertools.dropwhile(lambda claim: claim.resource in never_created, claims(call.tags_before)))
+        owner = held[0].resource if held else None
+        assert owner == resource_of(event), "deleted a domain that the resource does not own"
+        _check_delete(event, call, held, is_undone=is_undone, has_asked=has_asked)
     elif call.operation == "CreateDomain":
         tags = live_domains()[call.name].tags
         assert event["RequestType"] != "Delete", "a Delete created a domain"
@@ -115,9 +119,11 @@ def check_call(
         _check_tags(event, call)
 
 
-def _check_delete(event: Mapping[str, Any], call: Call, *, is_undone: bool, has_asked: bool) -> None:
+def _check_delete(
+    event: Mapping[str, Any], call: Call, held: Sequence[Claim], *, is_undone: bool, has_asked: bool
+) -> None:
     physical_id, properties = event.get("PhysicalResourceId", ""), event["ResourceProperties"]
-    [mine, *others] = claims(call.tags_before)
+    [mine, *others] = held
     is_unprotected = properties.get("DeletionProtection") == "false"
     # A failed Create took the domain over, and the lender has let go since. Then nobody else wants it, if it is empty.
     is_inherited = mine.request_id.startswith("inherited")
@@ -278,6 +284,8 @@ class Observations:
             self.created.append(live_domains()[call.name])
         if is_exempt and call.is_change:
             self.exempt(domain for domain in (live_domains().get(call.name),) if domain is not None)
+        if _is_left_with_its_data(event, call):
+            self.exempt([live_domains()[call.name]])
         properties = event["ResourceProperties"]
         # A resource whose domain was deleted by hand, and created again, claims it as its own.
         is_claimed = call.operation == "TagResource" and event.get("PhysicalResourceId") == call.name
@@ -302,6 +310,19 @@ class Observations:
         mine = [claim for claim in claims(domain.tags) if claim.resource == resource_of(event)]
         if mine and (mine[0].request_id == "found" or resource_of(event) in resources(domain.tags)[1:]):
             self.exempt([domain])
+
+
+def _is_left_with_its_data(event: Mapping[str, Any], call: Call) -> bool:
+    """Whether a Delete has removed the only claim, that of a takeover whose lender has gone, from a domain in use.
+
+    A rollback after which its stack does not exist leaves such a domain to nobody, so a second attempt can adopt it.
+    """
+    if event["RequestType"] != "Delete" or call.operation != "UntagResource" or not call.is_in_use_before:
+        return False
+    before = claims(call.tags_before)
+    return (
+        len(before) == 1 and before[0].request_id.startswith("inherited") and not claims(live_domains()[call.name].tags)
+    )
 
 
 def orphaned(stacks: Iterable[Stack]) -> Iterator[tuple[Domain, Claim]]:

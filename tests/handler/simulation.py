@@ -460,6 +460,7 @@ class Simulation:
                 has_claimed_before=call.domain in sent.claimed,
                 is_undone=sent.stack.undoes,
                 has_asked="DescribeStacks" in sent.describe_calls,
+                never_created=[each for each in sent.stack.never_created() if each != promises.resource_of(sent.event)],
             )
         except AssertionError as error:
             self.violations.append(error)

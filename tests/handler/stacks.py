@@ -454,6 +454,11 @@ class Stack:
         """Whether any of its resources has the domain."""
         return any(resource.physical_id == name for _, resource in self)
 
+    def never_created(self) -> set[tuple[str, str]]:
+        """The resources whose last Create failed, by stack and logical id."""
+        creates = {line.logical_id: line.status for line in self.events if line.status.startswith("CREATE_")}
+        return {(self.arn, key) for key, status in creates.items() if status == "CREATE_FAILED"}
+
     def failed_deletes_of(self, logical_id: str) -> list[FailedDelete]:
         return [failed for failed in self.failed_deletes if failed.request.logical_id == logical_id]
 
