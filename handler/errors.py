@@ -180,8 +180,9 @@ def from_connection(error: Exception, call: Call, seconds: float, regions: Seque
         advice = f"Customer Profiles does not exist in this region. Use one of {', '.join(regions)}"
     else:
         advice = "Check that the function can reach the endpoint of Customer Profiles, then try again"
+    cause = str(error).rstrip(".")
     return ApiError(
-        f"{call}: no answer from the API for {seconds:.0f} s. {advice} ({error})", kind=Kind.FAILED, fate=fate
+        f"{call}: no answer from the API for {seconds:.0f} s. {advice} ({cause})", kind=Kind.FAILED, fate=fate
     )
 
 

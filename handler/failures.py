@@ -33,9 +33,23 @@ def reason(error: BaseException, attempts: Attempts) -> str:
         throttled = f". The API throttled {attempts.throttled} attempts" if attempts.throttled else ""
         last = f". The last error of the API was: {attempts.last_error}" if attempts.last_error else ""
         return text + throttled + last
+    if isinstance(error, (RefusedError, ApiError)):
+        return _without_repetition(str(error))
     if is_expected(error):
         return str(error)
     return f"The function met an error of its own, {type(error).__name__}: {error}. Its log has more"
+
+
+def _without_repetition(text: str) -> str:
+    """The text without sentences that it has said before.
+
+    A call fails, the look that follows fails, and undoing fails: each for the same cause, and with the same advice.
+    """
+    said = ""
+    for sentence in text.split(". "):
+        if sentence.rstrip(".") not in said:
+            said = f"{said}. {sentence}" if said else sentence
+    return said
 
 
 def physical_id(event: Event, error: BaseException | None, invocation: Invocation) -> str:

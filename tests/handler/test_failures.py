@@ -99,6 +99,16 @@ class TestReason:
     def test_of_an_expected_error_is_its_own_text(self) -> None:
         assert failures.reason(RefusedError("Set AdoptExisting"), Attempts()) == "Set AdoptExisting"
 
+    def test_says_the_same_advice_once(self) -> None:
+        """A takeover fails, and so do the look that follows and both parts of undoing it."""
+        advice = "Check that the function can reach the endpoint, then try again (read timeout)"
+        failed = "UpdateDomain of domain customers: no answer from the API for 0 s"
+        look_failed = "GetDomain of domain customers: no answer from the API for 9 s"
+        words = "The domain could not be put back as it was before"
+        error = RefusedError(f"{failed}. {advice}. {words}: {look_failed}. {advice}. {look_failed}. {advice}.")
+
+        assert failures.reason(error, Attempts()) == f"{failed}. {advice}. {words}: {look_failed}"
+
     def test_of_a_bug_names_its_kind_and_the_log(self) -> None:
         reason = failures.reason(KeyError("name"), Attempts())
 
