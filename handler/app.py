@@ -78,7 +78,9 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
         is_leftover = timeliness.has_never_succeeded(event, unwanted.listed, desired.name)
         raise RefusedError(f"{unwanted.why}. {work.withdrawn() if is_leftover else 'Nothing was changed'}")
 
-    undo_failed = _undo_replacement(event, domains, old, event.replacement_to_undo(desired.name, old.name))
+    # What an update with a mistake asked for was not carried out, but an update before it may have made its domain.
+    name_before = old.name or translate_leniently(event.old_properties, shape).name
+    undo_failed = _undo_replacement(event, domains, old, event.replacement_to_undo(desired.name, name_before))
     if undo_failed and not event.is_for(desired.name):  # nothing else is made while that domain may be left
         raise undo_failed
     # A Create or a rename most likely finds no domain. If there is one, CreateDomain says so: one call less.
@@ -153,7 +155,8 @@ def _undo_replacement(event: Event, domains: Domains, old: Desired, name: str) -
     work = Work(event, domains, name)
     try:
         live = _look_if_allowed(work.look)
-        if live is None or (old.adopt_existing and not work.has_claim_to(live)):
+        may_come_late = live is None or (old.adopt_existing and not work.has_claim_to(live))
+        if old.name and may_come_late:
             live = _look_if_allowed(work.look_late)
         work.settle(lambda facts: undoing.undo(event, facts), live)
     except (ApiError, RefusedError) as error:

@@ -25,9 +25,10 @@ They guard the same rule as decision.py, which has the rows of the other events.
                               unowned                      nothing with AdoptExisting (it was given back before), else
                                                            refused
     Delete after a failed Create (its physical id says which):
-                              own, made by that Create,    deleted; left if it is in use, unless protection is lifted;
-                              or inherited in the          refused if the API does not tell
-                              operation**
+                              own, made by that Create     deleted; left if it is in use, unless protection is lifted;
+                                                           refused if the API does not tell
+                              own, inherited in the        deleted; left if it is in use (with AdoptExisting without its
+                              operation**                  claim, if the stack does not exist after it)
                               lent, made by that Create,   let go
                               or inherited in the
                               operation**
@@ -69,10 +70,10 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
         return Leave("there is no such domain; nothing to delete")
     name = facts.live["DomainName"]
     claims = read_claims(facts.live.get("Tags", {}))
-    if event.failed_create is not None:
-        return undo(event, facts, made_by=event.failed_create, even_in_use=protection is False)
     if not event.is_for(name):
-        return undo(event, facts)
+        undone = undo(event, facts, made_by=event.failed_create, even_in_use=protection is False)
+        is_left = isinstance(undone, Leave) and owner(claims, event) is Owner.OWN and claims[0].is_inherited
+        return _leave(facts, undone, adopts=adopts) if is_left else undone
     match owner(claims, event):
         case Owner.OWN:
             return _delete_own(event, facts, claims, protection, adopts=adopts)
@@ -114,15 +115,22 @@ def _delete_found(event: Event, facts: Facts, claims: Claims, protection: bool |
         was_there = bool(use) or was_there_before(facts, claims[0], if_unknown=if_unknown)
         if isinstance(was_there, Ask):
             return was_there
-        if was_there and facts.rollback is Rollback.ENDS and adopts:  # no event to come would remove the claim
-            return reclaim(facts.live, ())
         if was_there:
-            return Leave(f"domain {name} is in use, or was there before the operation that is rolled back")
+            why = f"domain {name} is in use, or was there before the operation that is rolled back"
+            return _leave(facts, Leave(why), adopts=adopts)
     elif use and protection:
         return refusals.is_protected(event, name, use)
     elif use and protection is None and facts.rollback is Rollback.UNKNOWN:
         return refusals.may_be_rolled_back(event, name, use)
     return destroy(facts, asks=True)
+
+
+def _leave(facts: Facts, plan: Plan, *, adopts: bool) -> Plan:
+    """Leave a domain that was there before; without a claim if the stack ends: no event to come would remove it."""
+    assert facts.live is not None
+    if facts.rollback is None:
+        return Ask.ROLLBACK
+    return reclaim(facts.live, ()) if facts.rollback is Rollback.ENDS and adopts else plan
 
 
 def _delete_lent(event: Event, facts: Facts, claims: Claims, protection: bool | None, *, adopts: bool) -> Plan:

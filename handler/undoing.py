@@ -26,8 +26,9 @@ def undo(
     """Decide on what a Create, or an Update to a new name, did that came to nothing: it failed, or is not wanted.
 
     `made_by` is the request-id that its domain has, None where that is not known: then the domain's age tells whether
-    the operation that is undone has made it. `even_in_use` deletes a domain that is in use by then, `even_if_unknown`
-    one for which Stats counts nothing and the rest is not known: one that this event itself has just made.
+    the operation that is undone has made it. `even_in_use` deletes a domain that it made and that is in use by then,
+    `even_if_unknown` one for which Stats counts nothing and the rest is not known: one that this event itself has just
+    made.
     """
     if facts.live is None:
         return Leave("it left no domain behind")
@@ -46,6 +47,7 @@ def undo(
         return reclaim(facts.live, ownership.let_go(claims, event, facts.seen_since))
     if mine.is_adopted:
         return reclaim(facts.live, ownership.give_back(claims))
+    even_in_use = even_in_use and mine.request_id == made_by  # not what a lender has left to it
     return _undo_made(facts, was_there, even_in_use=even_in_use, even_if_unknown=even_if_unknown)
 
 

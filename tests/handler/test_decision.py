@@ -128,6 +128,7 @@ DELETE_PROTECTED = request("Delete", "customers", DeletionProtection=True)
 DELETE_UNPROTECTED = request("Delete", "customers", DeletionProtection=False)
 DELETE_FAILED = request("Delete", FAILED)
 DELETE_UNSETTLED = request("Delete", UNSETTLED)
+DELETE_FAILED_ADOPTING = request("Delete", FAILED, AdoptExisting=True)
 DELETE_FAILED_UNPROTECTED = request("Delete", FAILED, DeletionProtection=False)
 DELETE_MADE_UP = request("Delete", MADE_UP)
 DELETE_MADE_UP_UNPROTECTED = request("Delete", MADE_UP, DeletionProtection=False)
@@ -401,9 +402,27 @@ ROWS = [
             ("nobody knows when the rollback began", DELETE, INHERITED_THEN, Rollback.YES, 0.0, Destroy),
             ("nobody knows when", DELETE, mine(INHERITED), Rollback.YES, AFTER_INHERITANCE, Destroy),
             ("in an unanswered Create", DELETE_MADE_UP, INHERITED_THEN, None, INHERITANCE, Destroy),
-            ("before an unanswered Create", DELETE_MADE_UP, INHERITED_THEN, None, AFTER_INHERITANCE, Leave),
+            ("before an unanswered Create", DELETE_MADE_UP, INHERITED_THEN, Rollback.YES, AFTER_INHERITANCE, Leave),
             ("in a failed Create", DELETE_FAILED, INHERITED_THEN, None, INHERITANCE, Destroy),
-            ("before a failed Create", DELETE_FAILED, INHERITED_THEN, None, AFTER_INHERITANCE, Leave),
+            ("before a failed Create", DELETE_FAILED, INHERITED_THEN, Rollback.YES, AFTER_INHERITANCE, Leave),
+        )
+    ),
+    *(
+        Row(
+            f"a domain in use that was inherited in a failed Create, {words}",
+            event,
+            live(INHERITED_THEN, profiles=7),
+            plan,
+            (),
+            rollback=rollback,
+            undone_since=INHERITANCE,
+        )
+        for words, event, rollback, plan in (
+            ("in a rollback?", DELETE_FAILED_ADOPTING, None, Ask.ROLLBACK),
+            ("of an update", DELETE_FAILED_ADOPTING, Rollback.YES, Leave),
+            ("of a creation: loses its claim", DELETE_FAILED_ADOPTING, Rollback.ENDS, Change),
+            ("of a creation that takes nothing over", DELETE_FAILED, Rollback.ENDS, Leave),
+            ("with protection lifted", DELETE_FAILED_UNPROTECTED, Rollback.YES, Leave),
         )
     ),
     Row(

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.handler.cloudformation import stack_arn
+from local.customerprofiles.models import Domain
+from tests.handler.cloudformation import ACCOUNT, stack_arn
 from tests.handler.describe_api import DescribeError
-from tests.handler.faults import Clock, Wire, live_domains
+from tests.handler.faults import REGION, Clock, Wire, live_domains
 from tests.handler.listed import ListedStacks
 from tests.handler.listed_resource import MADE_UP, ListedResource
-from tests.handler.situations import ADOPTING, DENIED, LEAST, OTHER, days
+from tests.handler.situations import ADOPTING, DENIED, LEAST, OTHER, claimants, days
 from tests.handler.stacks import succeeded
 
 RULES = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRuleLevelForMatching": 1}
@@ -124,6 +125,35 @@ def test_an_update_after_a_rename_without_an_answer_deletes_the_domain_that_the_
     rename_without_answer(resource, clock)
     assert succeeded(resource.update({**LEAST, "DomainName": "third"}, OTHER))
     assert live_domains().keys() == {"customers", "third"}
+
+
+@pytest.mark.parametrize("is_persons", [False, True], ids=["that the rename made", "that the rename took over"])
+@pytest.mark.parametrize("goes_back", [True, False])
+def test_a_mistake_in_the_update_after_a_rename_without_an_answer_does_not_hide_the_domain(
+    goes_back: bool, is_persons: bool, resource: ListedResource, clock: Clock
+) -> None:
+    if is_persons:
+        live_domains()["other"] = Domain("other", {"DefaultExpirationDays": 30}, {}, ACCOUNT, REGION)
+    adopts = {"AdoptExisting": True} if is_persons else {}
+    deploy_first(resource, clock, {**LEAST, **adopts})
+    begin_update(resource, clock)
+    assert succeeded(resource.update({**OTHER, **adopts}, {**LEAST, **adopts}))  # its answer is lost
+    resource.lists("UPDATE_FAILED", "customers")
+    resource.stack_is("UPDATE_FAILED")
+    clock.now += 600
+    begin_update(resource, clock)
+    mistyped = {**OTHER, **adopts, "DefaultExpirationDays": "ninety"}
+    assert not succeeded(resource.update(mistyped, {**OTHER, **adopts}))
+    resource.stack_is("UPDATE_FAILED")
+    clock.now += 600
+    if goes_back:
+        resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    else:
+        begin_update(resource, clock)
+    corrected = LEAST if goes_back else {**LEAST, "DomainName": "third"}
+    assert succeeded(resource.update({**corrected, **adopts}, mistyped))
+    left = live_domains().get("other")
+    assert (left is not None, claimants(left) if left else []) == (is_persons, [])
 
 
 def test_nothing_is_made_while_the_domain_of_a_rename_without_an_answer_may_be_left(

@@ -20,6 +20,7 @@ from tests.handler.situations import (
     THEIR_STACK,
     THEIRS,
     THROTTLED,
+    UNPROTECTED,
     claimants,
     claims,
     days,
@@ -127,6 +128,29 @@ def test_a_domain_whose_lender_is_deleted_during_a_takeover_that_fails_does_not_
     resource.stack_is("ROLLBACK_IN_PROGRESS")
     assert succeeded(resource.delete(ADOPTING, MADE_UP if fault is THROTTLED else failed["PhysicalResourceId"]))
     assert live_domains() == {}
+
+
+@pytest.mark.parametrize("wanted", [ADOPTING, UNPROTECTED], ids=["protection absent", "protection lifted"])
+def test_data_survives_a_takeover_that_fails_after_its_lender_has_gone(
+    wanted: dict[str, object], resource: ListedResource, their_resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """And the takeover can be tried again: the first attempt leaves no claim."""
+    domain = existing_domain(THEIRS)
+    domain.profile_count = 1000
+    resource.stack_is("CREATE_IN_PROGRESS")
+
+    def lender_goes() -> None:
+        assert succeeded(their_resource.delete_with_its_stack(LEAST))
+
+    refused = {**wanted, "DeadLetterQueueUrl": QUEUE}
+    with overtaken(wire, clock, "UpdateDomain", lender_goes, fault=NOT_GRANTED, before="UpdateDomain", lasts=300):
+        failed = resource.create(refused)
+    assert not succeeded(failed)
+    resource.lists("CREATE_FAILED", failed["PhysicalResourceId"])
+    resource.stack_is("ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.delete(refused, failed["PhysicalResourceId"]))
+    assert live_domains() == {"customers": domain}
+    assert claimants(domain) == []
 
 
 @pytest.mark.parametrize("is_during", [True, False], ids=["during the takeover", "after the takeover"])
