@@ -9,7 +9,7 @@ UPDATE_COMPLETE_CLEANUP_IN_PROGRESS. Both undo an operation that never succeeded
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 _CLEAN_UP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
@@ -35,16 +35,23 @@ class History:
     stack_id: str
     events: Iterable[StackEvent]
 
-    def has_undone(self, at: float) -> bool:
-        """Whether an operation was running at that time which was rolled back, or which never succeeded."""
-        has_succeeded = False
-        for event in self._own():
-            if event.at <= at:
-                return event.status in _BEGINNINGS and not has_succeeded
-            if event.status in _COMPLETE:
-                has_succeeded = True
-            elif "ROLLBACK" in event.status:
-                has_succeeded = False
+    def has_undone(self, at: float, nested: Collection[str]) -> bool:
+        """Whether an operation was running at that time which was rolled back, or which never succeeded.
+
+        An update that removes one of the nested stacks, and its clean-up, is no success of what had added it.
+        """
+        has_succeeded, is_removed = False, True  # by a clean-up that is still running
+        for event in self.events:
+            if event.physical_id == self.stack_id:
+                if event.at <= at:
+                    return event.status in _BEGINNINGS and not has_succeeded
+                if event.status in _COMPLETE and not (is_removed and event.status == _CLEAN_UP):
+                    has_succeeded = True
+                elif "ROLLBACK" in event.status:
+                    has_succeeded = False
+                is_removed = False
+            elif event.physical_id in nested and event.status.startswith("DELETE_"):
+                has_succeeded, is_removed = False, True
         return False
 
     def unfinished_since(self, parents: Sequence[History]) -> float:
@@ -53,9 +60,9 @@ class History:
         An operation that was rolled back before it does not count. A nested stack is complete before its parents. That
         counts only if they did not undo it.
         """
-        began = math.inf
+        began, nested = math.inf, {self.stack_id, *(parent.stack_id for parent in parents)}
         for event in self._own():
-            if event.status in _COMPLETE and not any(parent.has_undone(event.at) for parent in parents):
+            if event.status in _COMPLETE and not any(parent.has_undone(event.at, nested) for parent in parents):
                 break
             if event.status == _ROLLED_BACK and began < math.inf:
                 break

@@ -233,6 +233,42 @@ def test_a_nested_stack_that_came_with_an_update_that_failed_was_never_complete(
     assert live_domains() == {"customers": domain}
 
 
+@pytest.mark.parametrize("was_complete", [False, True])
+def test_a_nested_stack_that_an_update_has_removed_was_complete_only_if_an_update_before_was(
+    was_complete: bool, resource: ListedResource, listed_stacks: ListedStacks, clock: Clock
+) -> None:
+    """It came with an update that failed (--disable-rollback). Its removal fails, since a bucket in it is not empty.
+
+    The update that removes it is complete all the same. The nested stack is deleted later, by itself.
+    """
+    domain = existing_domain({})
+    domain.profile_count = 1000
+
+    def parent_is(*statuses: str) -> None:
+        for status in statuses:
+            clock.now += 60
+            listed_stacks.stack_is(status, PARENT)
+
+    def nested_is(status: str) -> None:
+        clock.now += 60
+        listed_stacks.stack_is(status, STACK, parent_id=PARENT)
+        listed_stacks.lists(status, STACK, stack_id=PARENT, logical_id="Nested")
+
+    parent_is("CREATE_COMPLETE", "UPDATE_IN_PROGRESS")
+    nested_is("CREATE_IN_PROGRESS")
+    assert succeeded(resource.create(UNPROTECTED))
+    resource.lists("CREATE_COMPLETE", "customers")
+    nested_is("CREATE_COMPLETE")
+    parent_is(*(["UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"] if was_complete else ["UPDATE_FAILED"]))
+    parent_is("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+    nested_is("DELETE_IN_PROGRESS")
+    nested_is("DELETE_FAILED")
+    parent_is("UPDATE_COMPLETE", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE")
+    listed_stacks.stack_is("DELETE_IN_PROGRESS", STACK, parent_id=PARENT)
+    assert succeeded(resource.delete(UNPROTECTED))
+    assert live_domains() == ({} if was_complete else {"customers": domain})
+
+
 @pytest.mark.parametrize("then", [[], ["UPDATE_IN_PROGRESS", "UPDATE_FAILED"]], ids=["never", "and failed"])
 @pytest.mark.parametrize("before", ["UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED"])
 def test_a_nested_stack_that_was_updated_by_itself_was_complete_though_its_parent_was_not_updated_since(
