@@ -57,17 +57,19 @@ class History:
     def unfinished_since(self, parents: Sequence[History]) -> float:
         """When the first operation began after which the stack was not complete again; infinity if there is none.
 
-        An operation that was rolled back before it does not count. A nested stack is complete before its parents. That
-        counts only if they did not undo it.
+        An operation that was rolled back before it does not count. A nested stack can be complete before its parents,
+        and after they have failed. That counts only if they did not undo the operation during which its own began.
         """
-        began, nested = math.inf, {self.stack_id, *(parent.stack_id for parent in parents)}
+        began, is_complete = math.inf, False
+        nested = {self.stack_id, *(parent.stack_id for parent in parents)}
         for event in self._own():
-            if event.status in _COMPLETE and not any(parent.has_undone(event.at, nested) for parent in parents):
-                break
             if event.status == _ROLLED_BACK and began < math.inf:
                 break
             if event.status in _BEGINNINGS:
-                began = event.at
+                if is_complete and not any(parent.has_undone(event.at, nested) for parent in parents):
+                    break
+                began, is_complete = event.at, False
+            is_complete |= event.status in _COMPLETE
         return began
 
     def has_come_since(self, began: float, logical_id: str, physical_id: str) -> bool:

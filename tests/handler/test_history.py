@@ -16,7 +16,7 @@ from tests.handler.describe_api import DescribeError
 from tests.handler.faults import Clock, live_domains
 from tests.handler.listed import ListedStacks
 from tests.handler.listed_resource import ListedResource
-from tests.handler.situations import ADOPTING, LEAST, MADE, THEIRS, UNPROTECTED, existing_domain, holder
+from tests.handler.situations import ADOPTING, LEAST, MADE, OTHER, THEIRS, UNPROTECTED, existing_domain, holder
 from tests.handler.stacks import succeeded
 
 PARENT = stack_arn("parent")
@@ -233,6 +233,42 @@ def test_a_nested_stack_that_came_with_an_update_that_failed_was_never_complete(
     assert live_domains() == {"customers": domain}
 
 
+@pytest.mark.parametrize("then", ["DELETE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"])
+@pytest.mark.parametrize("is_parent_first", [True, False])
+def test_a_nested_stack_was_not_complete_though_it_says_so_after_its_parent_has_failed(
+    is_parent_first: bool, then: str, resource: ListedResource, listed_stacks: ListedStacks, clock: Clock
+) -> None:
+    """An update with --disable-rollback took a domain over. Which of the two stacks ends first is not documented."""
+
+    def are(status: str, *stacks: str) -> None:
+        for stack_id in stacks:
+            clock.now += 1
+            listed_stacks.stack_is(status, stack_id, parent_id=PARENT if stack_id == STACK else "")
+
+    are("CREATE_IN_PROGRESS", PARENT, STACK)
+    assert succeeded(resource.create(OTHER))
+    resource.lists("CREATE_COMPLETE", "other")
+    are("CREATE_COMPLETE", STACK, PARENT)
+    clock.now += 3600
+    domain = existing_domain({})
+    domain.profile_count = 1000
+    are("UPDATE_IN_PROGRESS", PARENT, STACK)
+    assert succeeded(resource.update(UNPROTECTED, OTHER, "other"))
+    resource.lists("UPDATE_COMPLETE", "customers")
+    for stack_id in (PARENT, STACK) if is_parent_first else (STACK, PARENT):
+        are("UPDATE_FAILED" if stack_id == PARENT else "UPDATE_COMPLETE", stack_id)
+    clock.now += 600
+    if then == "DELETE_IN_PROGRESS":
+        are(then, PARENT, STACK)
+    else:  # the template from before is deployed
+        are("UPDATE_IN_PROGRESS", PARENT, STACK)
+        assert succeeded(resource.update(OTHER, UNPROTECTED))
+        resource.lists("UPDATE_COMPLETE", "other")
+        are(then, PARENT, STACK)
+    assert succeeded(resource.deliver(resource.event("Delete", UNPROTECTED, physical_id="customers")))
+    assert live_domains()["customers"] is domain
+
+
 @pytest.mark.parametrize("was_complete", [False, True])
 def test_a_nested_stack_that_an_update_has_removed_was_complete_only_if_an_update_before_was(
     was_complete: bool, resource: ListedResource, listed_stacks: ListedStacks, clock: Clock
@@ -351,6 +387,7 @@ def test_a_domain_is_given_back_where_a_parent_has_too_many_events_to_read(
     domain = existing_domain({})
     listed_stacks.stack_is("CREATE_COMPLETE", PARENT)
     clock.now += 60
+    listed_stacks.stack_is("CREATE_IN_PROGRESS", STACK, parent_id=PARENT)
     assert succeeded(resource.create(UNPROTECTED))
     resource.lists("CREATE_COMPLETE", "customers")
     listed_stacks.stack_is("CREATE_COMPLETE", STACK, parent_id=PARENT)
