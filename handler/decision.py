@@ -86,7 +86,7 @@ def _claim(event: Event, desired: Desired, old: Desired, claims: Claims, facts: 
         # This event took the domain over, so it is not `found`, even if the lender has let go since.
         return claims if event.is_for(name) or facts.has_taken_over else _claim_again(event, claims)
     if whose is Owner.LENT and facts.has_taken_over:  # others have taken it over from this event
-        return ownership.take_over(ownership.let_go(claims, event), event)
+        return ownership.take_over(ownership.let_go(claims, event, facts.seen_since), event)
     if whose is Owner.LENT and not event.is_create and ownership.is_lent_within_stack(claims, event):
         return _claim_within_stack(event, desired, old, claims, facts)
     return (_claim_known if event.is_for(name) else _claim_another)(event, desired, claims, facts)
@@ -104,7 +104,7 @@ def _claim_within_stack(event: Event, desired: Desired, old: Desired, claims: Cl
         return own if is_current else _claim_again(event, own)
     if is_current or not facts.rollback.is_forward:
         return ownership.take_over_again(claims, event)
-    return ownership.take_back(claims, event)
+    return ownership.take_back(claims, event, facts.seen_since)
 
 
 def _claim_known(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:
@@ -136,7 +136,7 @@ def _claim_another(event: Event, desired: Desired, claims: Claims, facts: Facts)
             return Leave(f"domain {name} now {refusals.belongs(claims, tags)}, so nothing was changed")
     if desired.adopt_existing:
         # Without the holder's tags there may still be those of the claims behind it.
-        return ownership.take_back(claims or read_claims(tags, first=1), event)
+        return ownership.take_back(claims or read_claims(tags, first=1), event, facts.seen_since)
     return refusals.already_exists(name, claims, tags)
 
 

@@ -69,6 +69,11 @@ class Event:
         return self.request_type == "Create"
 
     @property
+    def is_delete(self) -> bool:
+        """Whether it is a Delete."""
+        return self.request_type == "Delete"
+
+    @property
     def failed_create(self) -> str | None:
         """The RequestId of the failed Create whose answer gave this event its physical id; None for any other id."""
         for aftermath in Aftermath:

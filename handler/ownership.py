@@ -27,8 +27,9 @@ Three operations treat an older claim of the same resource further down speciall
                       claims in front of its own are removed. These are the claims that their events leave, too, so it
                       does not matter which event is the first, or if both run at the same time
     take back         a Create, or an Update to a new name: the resource lent the domain, and the domain was retained
-                      when its template dropped it. The older claim stays, with `-` for the logical id, so that
-                      nothing that the resource does from now on ends it: what was retained is deleted by nobody
+                      when its template dropped it. The older claim stays, with `-` before its logical id, so that no
+                      Delete of the resource ends it: what was retained is deleted by nobody. If it is the first claim
+                      again, a Create finds the domain again as its resource's own
 
 Example: a resource A made a domain, and its logical id is changed to B in the template. CloudFormation sends a Create
 for B (take over: B, A), then, after the update, a Delete for A (let go: B, now the maker). If the update fails, it
@@ -71,7 +72,7 @@ NATIVE_LOGICAL_ID = "aws:cloudformation:logical-id"
 ADOPTED = "adopted"
 FOUND = "found"
 INHERITED = "inherited"  # then `:` and the time, if it is known
-NO_ID = "-"  # instead of an id whose tag was removed, or that was given up; no id has this value
+NO_ID = "-"  # instead of an id whose tag was removed, and before a logical id that was given up; no id begins with it
 
 _OWNERSHIP_KEY = re.compile(f"({'|'.join(OWNERSHIP_KEYS)})([.][1-9][0-9]*)?")
 
@@ -114,6 +115,10 @@ class Claim:
     def is_of(self, event: Event) -> bool:
         """Whether it is the claim of the event's resource."""
         return (self.stack_id, self.logical_id) == (event.stack_id, event.logical_id)
+
+    def was_given_up_by(self, event: Event) -> bool:
+        """Whether it is an older claim of the event's resource, which has taken its retained domain back since."""
+        return (self.stack_id, self.logical_id) == (event.stack_id, NO_ID + event.logical_id)
 
     def may_be_of(self, event: Event) -> bool:
         """Whether no id that is left says that it is another resource's."""
@@ -170,7 +175,7 @@ def tags_to_set(wanted: Mapping[str, str], live: Mapping[str, str]) -> Mapping[s
 
 def owner(claims: Claims, event: Event) -> Owner:
     """Tell whose the domain with these claims is."""
-    if claims and claims[0].is_of(event):
+    if claims and (claims[0].is_of(event) or (not event.is_delete and claims[0].was_given_up_by(event))):
         return Owner.OWN
     if any(claim.is_of(event) for claim in claims):
         return Owner.LENT
@@ -224,15 +229,15 @@ def come_back(claims: Claims, event: Event) -> Claims:
     return tuple(itertools.dropwhile(lambda claim: not claim.is_of(event), claims))
 
 
-def take_back(claims: Claims, event: Event) -> Claims:
+def take_back(claims: Claims, event: Event, at: float | None) -> Claims:
     """Put the event's resource in front of a domain that it may have lent earlier.
 
-    An older loan of its own ends. An older claim as the maker becomes one of its stack, unless this event itself made
-    the domain: that claim is removed, and the borrower inherits its request-id.
+    An older loan of its own ends. An older claim as the maker is given up, unless this event itself made
+    the domain: that claim is removed, and the borrower inherits its request-id, or is `inherited` since `at`.
     """
     if any(claim.is_of(event) and claim.request_id == event.request_id for claim in claims):
-        claims = let_go(claims, event)
-    made = [replace(claim, logical_id=NO_ID) if claim.is_of(event) else claim for claim in claims]
+        claims = let_go(claims, event, at)
+    made = [replace(claim, logical_id=NO_ID + claim.logical_id) if claim.is_of(event) else claim for claim in claims]
     return take_over(tuple(new for new, old in zip(made, claims, strict=True) if not _is_loan_of(old, event)), event)
 
 
@@ -241,19 +246,17 @@ def give_back(claims: Claims) -> Claims:
     return claims[1:]
 
 
-def let_go(claims: Claims, event: Event, at: float | None = None) -> Claims:
+def let_go(claims: Claims, event: Event, at: float | None) -> Claims:
     """Remove the claim of the event's resource from further down; the one above it inherits its request-id.
 
     A borrower in another stack inherits no RequestId but becomes `inherited`: its own stack may still roll back.
-    The time of that is `at`, or when the event was sent; in seconds since 1970.
+    The time of that is `at`, in seconds since 1970, if it is known: since when the event sees these claims.
     """
     left: list[Claim] = []
     for claim in claims:
         if left and claim.is_of(event):
             is_from_elsewhere = not claim.is_adopted and left[-1].stack_id != claim.stack_id
-            left[-1] = replace(
-                left[-1], request_id=_inherited(at or event.sent_at) if is_from_elsewhere else claim.request_id
-            )
+            left[-1] = replace(left[-1], request_id=_inherited(at) if is_from_elsewhere else claim.request_id)
         else:
             left.append(claim)
     return _merged(left)

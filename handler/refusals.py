@@ -117,6 +117,6 @@ def holder(claims: Claims) -> str:
     """Who holds the domain, in words."""
     logical_id, stack_id = claims[0].logical_id, claims[0].stack_id
     return (
-        f"{'a resource' if logical_id in ('', NO_ID) else logical_id} "
+        f"{logical_id.removeprefix(NO_ID) or 'a resource'} "
         f"of stack {'unknown' if stack_id in ('', NO_ID) else stack_id}"
     )

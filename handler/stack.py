@@ -144,7 +144,7 @@ def rollback(event: Event) -> Rollback:
     stacks: list[Any] = []
     try:
         is_rollback = _is_rolling_back(event, stacks)
-        if event.request_type == "Delete" and not is_rollback:
+        if event.is_delete and not is_rollback:
             own, *parents = _histories(event, stacks)
             is_rollback = history.was_never_complete(own, parents, event.logical_id, event.physical_id)
     except CANT_TELL as error:

@@ -183,7 +183,7 @@ def is_later_at_work(event: Event, listed: Listed) -> bool:
     While a Delete runs, the Create that it cleans up after may still be listed. A later one began after the Delete.
     """
     is_at_work = listed.status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS") and not is_wanted(event, listed)
-    return is_at_work and (event.request_type != "Delete" or listed.since > (event.sent_at or 0))
+    return is_at_work and (not event.is_delete or listed.since > (event.sent_at or 0))
 
 
 def _began_after(event: Event, listed: Listed) -> bool:

@@ -158,7 +158,7 @@ def _put_back(event: Event, desired: Desired, before: Live, facts: Facts, shape:
     if whose is Owner.OWN and not was_own:
         if not claims[0].is_adopted:  # the lender has let go, so there is nobody to give it back to
             return undo(event, facts, made_by=claims[0].request_id)
-        is_unchanged = claims == ownership.take_back(as_before, event)
+        is_unchanged = claims == ownership.take_back(as_before, event, at=None)
         claims = as_before if is_unchanged else ownership.give_back(claims)
     # What is not as the event wanted it was never changed, or somebody else has changed it since.
     updates, tags = changes.find(desired, desired, live, None, shape).updates, live.get("Tags", {})

@@ -19,7 +19,7 @@ from tests.handler.faults import Call, is_in_use, live_domains
 from tests.handler.stacks import Stack
 
 STACK_ID, LOGICAL_ID, REQUEST_ID = (f"cloudformation:{tag}" for tag in ("stack-id", "logical-id", "request-id"))
-NO_ID = "-"  # instead of an id that was given up
+NO_ID = "-"  # before a logical id that was given up
 OWNERSHIP = {STACK_ID, LOGICAL_ID, REQUEST_ID}
 
 
@@ -168,11 +168,11 @@ def _check_tags(event: Mapping[str, Any], call: Call) -> None:
     # After a failed takeover an older claim that it ended, or gave up to its stack, is the resource's again.
     is_as_before = claimants_before[:1] == [mine] != claimants_after[:1] and _others(mine, claimants_after) in (
         without_any,
-        _others((mine[0], NO_ID), without_any),
+        _others((mine[0], NO_ID + mine[1]), without_any),
     )
     # A takeover ends an older loan, and gives an older claim as the maker up to the stack.
     older = [claim for claim in before if claim.resource != mine or not claim.is_adopted]
-    given_up = [(mine[0], NO_ID) if claim.resource == mine else claim.resource for claim in older]
+    given_up = [(mine[0], NO_ID + mine[1]) if claim.resource == mine else claim.resource for claim in older]
     # The rollback of a rename comes back to a domain that was lent within the stack only.
     in_front = claimants_before[: claimants_before.index(mine)] if mine in claimants_before else []
     has_come_back = (
@@ -222,7 +222,7 @@ def have_same_owner(before: Sequence[Claim], now: Sequence[Claim]) -> bool:
     if len({claim.logical_id for claim in before if claim.stack_id == before[0].stack_id}) > 1:
         return bool(now) and now[0].stack_id == before[0].stack_id
     return len(before) == len(now) and all(
-        old.stack_id == new.stack_id and new.logical_id in (old.logical_id, NO_ID)
+        old.stack_id == new.stack_id and new.logical_id in (old.logical_id, NO_ID + old.logical_id)
         for old, new in zip(before, now, strict=True)
     )
 

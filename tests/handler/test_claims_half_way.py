@@ -236,3 +236,26 @@ def test_a_takeover_that_meets_another_one_being_given_back_makes_up_no_claim_as
     assert succeeded(resource.delete(ADOPTING))
     assert live_domains() == {"customers": domain}
     assert third_resource.stack_id in domain.tags.values()
+
+
+def test_letting_go_that_the_api_refuses_slowly_is_not_taken_for_a_new_plan_at_each_attempt(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """Each attempt takes seconds, and the borrower's domain gets profiles meanwhile. Only the claims would matter."""
+    domain = existing_domain(claims((THEIR_STACK, ADOPTED), (STACK, "an-earlier-create")))
+    resource.stack_is("DELETE_IN_PROGRESS")
+    attempts: list[int] = []
+
+    def slowly_refused(attempt: int, operation: str) -> Fault | None:
+        if operation != "TagResource":
+            return None
+        attempts.append(attempt)
+        clock.now += 2
+        domain.profile_count += 1
+        return NOT_GRANTED
+
+    wire.begin(slowly_refused)
+    answer = resource.delete(LEAST)
+    assert not succeeded(answer)
+    assert "TagResource of domain customers: refused by the API" in answer["Reason"]
+    assert len(attempts) == 1

@@ -22,7 +22,6 @@ from handler.ownership import (
     FOUND,
     INHERITED,
     LOGICAL_ID,
-    NO_ID,
     REQUEST_ID,
     STACK_ID,
     Claim,
@@ -30,7 +29,7 @@ from handler.ownership import (
     tags_of,
 )
 from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse, Use
-from handler.properties import translate, translate_leniently
+from handler.properties import Desired, translate, translate_leniently
 from handler.timeliness import Rollback
 from tests.handler import cloudformation
 from tests.handler.situations import LEAST
@@ -62,7 +61,7 @@ MADE, MADE_NOW, TAKEN_OVER, FOUND_AGAIN = mine(EARLIER), mine(THIS), mine(ADOPTE
 INHERITED_THEN = mine(f"{INHERITED}:{datetime.fromtimestamp(INHERITANCE, UTC).isoformat()}")
 THEIRS, SIBLINGS = Claim(ELSEWHERE, "Domain", "theirs"), Claim(STACK, "Other", "theirs")
 THEIRS_ON_LOAN, SIBLINGS_ON_LOAN = Claim(ELSEWHERE, "Domain", ADOPTED), Claim(STACK, "Other", ADOPTED)
-RETAINED = Claim(STACK, NO_ID, EARLIER)  # the older claim of a resource whose domain was retained
+RETAINED = Claim(STACK, "-Domain", EARLIER)  # the older claim of a resource whose domain was retained
 UNDATED = {STACK_ID: STACK, LOGICAL_ID: "Domain"}
 LENDER = {key: value for key, value in tags_of((TAKEN_OVER, THEIRS)).items() if key.endswith(".1")}
 HALF_MINE = {LOGICAL_ID: "Domain"}
@@ -160,6 +159,8 @@ ROWS = [
     Row(
         "a domain that was taken over stays taken over", CREATE, live(TAKEN_OVER, THEIRS), Change, (TAKEN_OVER, THEIRS)
     ),
+    Row("a Create finds again what its resource has given up", CREATE, live(RETAINED), Change, (FOUND_AGAIN,)),
+    Row("a Create refuses what a sibling has given up", CREATE, live(replace(RETAINED, logical_id="-Other")), Refuse),
     Row("a Create refuses an unowned domain", CREATE, live(), Refuse, why=EXISTS + "belongs to no stack"),
     Row("a Create refuses a domain with others' tags", CREATE, live(tags={"team": "x"}), Refuse, why="to no stack"),
     Row("a Create refuses another stack's domain", CREATE, live(THEIRS), Refuse, why=f"to Domain of stack {ELSEWHERE}"),
@@ -167,6 +168,14 @@ ROWS = [
     Row("a Create refuses what may be another's", CREATE, live(tags={STACK_ID: ELSEWHERE}), Refuse, why=ELSEWHERE),
     Row("a Create refuses what lost one of its tags", CREATE, live(tags=HALF_MINE), Refuse, why=EXISTS),
     Row("a Create refuses what it has lent", CREATE, live(THEIRS_ON_LOAN, MADE), Refuse, why=ELSEWHERE),
+    Row("a Create refuses what it has lent to a sibling", CREATE, live(SIBLINGS_ON_LOAN, MADE), Refuse),
+    Row(
+        "an adopting Create takes back what it has lent to a sibling, without a question",
+        ADOPTING,
+        live(SIBLINGS_ON_LOAN, MADE),
+        Change,
+        (TAKEN_OVER, SIBLINGS_ON_LOAN, RETAINED),
+    ),
     Row(
         "a Create names the stack of a native domain",
         CREATE,
@@ -258,6 +267,28 @@ ROWS = [
         )
     ),
     Row(
+        "an adopting Create takes back what it has lent on, and its older loan ends",
+        ADOPTING,
+        live(THEIRS_ON_LOAN, TAKEN_OVER, SIBLINGS),
+        Change,
+        (TAKEN_OVER, THEIRS_ON_LOAN, SIBLINGS),
+    ),
+    *(
+        Row(
+            f"an Update after a replacement that failed takes over again what is lent to a sibling, {words}",
+            request("Update", "customers", "clients"),
+            live(SIBLINGS_ON_LOAN, MADE),
+            plan,
+            (TAKEN_OVER, SIBLINGS_ON_LOAN, MADE),
+            rollback=rollback,
+        )
+        for words, rollback, plan in (
+            ("in a rollback?", None, Ask.ROLLBACK),
+            ("in no rollback", Rollback.NO, Change),
+            ("nobody can be asked", Rollback.UNKNOWN, Change),
+        )
+    ),
+    Row(
         "an Update takes over again what is lent to a sibling",
         UPDATE,
         live(SIBLINGS_ON_LOAN, MADE),
@@ -306,6 +337,12 @@ ROWS = [
         )
     ),
     Row("a Delete leaves what its resource has given up, and its stack has retained", DELETE, live(RETAINED), Leave),
+    Row(
+        "a rename to what its resource asked for before, lent to a sibling: is it a rollback?",
+        request("Update", "clients", "customers"),
+        LENT_TO_SIBLING,
+        Ask.ROLLBACK,
+    ),
     Row("a rename to what is lent to another stack: is it a rollback?", RENAME, LENT_OUT, Ask.ROLLBACK),
     Row("a rollback comes back to what is lent to another stack", RENAME, LENT_OUT, Leave, rollback=Rollback.YES),
     Row(
@@ -621,6 +658,13 @@ ROWS = [
         Change,
         (Claim(STACK, "Other", FOUND),),
         has_borrower=True,
+    ),
+    Row(
+        "a domain that was inherited and lent on loses its claim, without a question",
+        DELETE,
+        live(THEIRS_ON_LOAN, INHERITED_THEN),
+        Change,
+        (Claim(ELSEWHERE, "Domain", INHERITED),),
     ),
     Row(
         "a Delete lets go of what is lent on",
@@ -961,3 +1005,52 @@ def test_a_delete_in_a_rollback_or_clean_up_is_not_told_to_delete_the_stack(even
     assert isinstance(plan, Refuse)
     assert "delete the stack and" not in plan.why
     assert "then the stack" not in plan.why
+
+
+def test_an_event_does_not_undo_its_own_domain_for_which_stats_are_missing() -> None:
+    """`even_if_unknown` is about what Stats does not count. Without Stats, the domain may hold data."""
+    there = live(MADE_NOW) | {"Stats": {}}
+    assert type(undoing.undo(CREATE, Facts(there), made_by=THIS, even_if_unknown=True)) is Refuse
+    assert type(undoing.undo(CREATE, Facts(live(MADE_NOW), DENIED), made_by=THIS, even_if_unknown=True)) is Destroy
+
+
+def test_a_delete_in_the_rollback_of_a_creation_does_not_ask_whether_it_is_wanted() -> None:
+    facts = Facts(live(mine(FOUND)), contents=Use(), rollback=Rollback.ENDS, undone_since=OPERATION)
+    assert decide(DELETE, facts) == Destroy("customers", asks=False)
+
+
+def test_an_update_that_is_rolled_back_changes_only_its_own_domain_back() -> None:
+    desired, old = translate({**LEAST, "DefaultExpirationDays": 90}, SHAPE), translate(LEAST, SHAPE)
+    changed = {"DefaultExpirationDays": 90}
+    assert type(undoing.go_back(UPDATE, desired, old, live(MADE) | changed, SHAPE)) is Change
+    for there in (live(THEIRS) | changed, live(THEIRS_ON_LOAN, MADE) | changed, live() | changed, None):
+        assert type(undoing.go_back(UPDATE, desired, old, there, SHAPE)) is Leave
+    unknown = Desired(name="")  # the old properties had a mistake
+    assert type(undoing.go_back(UPDATE, desired, unknown, live(MADE) | changed, SHAPE)) is Leave
+
+
+@pytest.mark.parametrize("stats", [{"ProfileCount": 0}, {"ObjectCount": 0}])
+def test_a_failed_create_refuses_to_leave_a_domain_of_which_one_count_is_missing(stats: dict[str, int]) -> None:
+    assert type(decide(DELETE_FAILED, Facts(live(MADE) | {"Stats": stats}))) is Refuse
+
+
+@pytest.mark.parametrize("rollback", [None, Rollback.YES])
+def test_rules_that_an_update_has_changed_are_sent_in_its_rollback_without_a_question(
+    rollback: Rollback | None,
+) -> None:
+    """The service is at work on them: the refusal's reason says how to go on (continue-update-rollback)."""
+    rules = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRuleLevelForMatching": 1}
+    changed = {**rules, "MaxAllowedRuleLevelForMatching": 2}
+    event = request("Update", "customers", RuleBasedMatching=rules)
+    event = replace(event, old_properties={**LEAST, "RuleBasedMatching": changed})
+    there = {**live(MADE), "RuleBasedMatching": {**changed, "Status": "IN_PROGRESS"}}
+    plan = decide(event, Facts(there, rollback=rollback))
+    assert isinstance(plan, Change)
+    assert [*plan.changes.updates] == [{"RuleBasedMatching": rules}]
+
+
+def test_a_takeover_that_others_have_taken_over_meanwhile_does_not_add_a_claim_each_time() -> None:
+    facts = Facts(live(THEIRS_ON_LOAN, TAKEN_OVER, SIBLINGS), has_taken_over=True)
+    plan = decide(ADOPTING, facts)
+    assert isinstance(plan, Change)
+    assert plan.changes.tag == tags_of((TAKEN_OVER, THEIRS_ON_LOAN, SIBLINGS))

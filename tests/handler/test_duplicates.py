@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handler.ownership import ADOPTED
+from handler.ownership import ADOPTED, INHERITED
 from tests.handler.cloudformation import STACK
 from tests.handler.faults import Clock, live_domains
 from tests.handler.listed_resource import MADE_UP, ListedResource
@@ -15,6 +15,7 @@ from tests.handler.situations import (
     LEAST,
     MADE,
     OTHER,
+    claimants,
     claims,
     days,
     existing_domain,
@@ -89,3 +90,29 @@ def test_a_duplicate_of_the_delete_after_a_failed_create_leaves_the_domain_of_th
     resource.deliver(sent)
     assert live_domains() == {"customers": domain}
     assert domain.tags == claims((STACK, request_id))
+
+
+def test_an_empty_domain_does_not_outlive_a_create_that_is_delivered_twice_and_a_stack_that_took_it_over_in_between(
+    resource: ListedResource, third_resource: ListedResource, clock: Clock
+) -> None:
+    """The first delivery made the domain and was cut off; the second one, a minute later, takes it back."""
+    resource.stack_is("CREATE_IN_PROGRESS")
+    resource.lists("CREATE_IN_PROGRESS")
+    sent = resource.event("Create", ADOPTING)
+    assert succeeded(resource.deliver(resource.duplicate(sent)))  # its answer is lost
+    clock.now += 20
+    third_resource.stack_is("CREATE_IN_PROGRESS")
+    assert succeeded(third_resource.create(ADOPTING))
+    third_resource.lists("CREATE_COMPLETE", "customers")
+    clock.now += 40
+    assert succeeded(resource.deliver(sent))
+    resource.lists("CREATE_COMPLETE", "customers")
+    assert claimants(live_domains()["customers"]) == [
+        (resource.stack_id, ADOPTED),
+        (third_resource.stack_id, INHERITED),
+    ]
+    resource.stack_is("ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.delete(ADOPTING))
+    third_resource.stack_is("ROLLBACK_IN_PROGRESS")
+    assert succeeded(third_resource.delete(ADOPTING))
+    assert live_domains() == {}

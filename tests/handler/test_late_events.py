@@ -16,8 +16,8 @@ from local.customerprofiles.models import Domain
 from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, another_environment, event
 from tests.handler.faults import REGION, Clock, Fault, Wire, client, live_domains
 from tests.handler.listed import ListedStacks
-from tests.handler.listed_resource import ListedResource
-from tests.handler.situations import ADOPTING, CHANGED, LEAST, THROTTLED, days, overtaken
+from tests.handler.listed_resource import MADE_UP, ListedResource
+from tests.handler.situations import ADOPTING, CHANGED, DENIED, LEAST, THROTTLED, days, overtaken, right_after
 from tests.handler.stacks import succeeded
 
 MINE = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "an-earlier-create"}
@@ -349,3 +349,36 @@ def test_a_question_that_takes_too_long_turns_no_success_into_a_failure(
     assert create(function, mailbox, clock, {**LEAST, "ServiceTimeout": "20"})["Status"] == "SUCCESS"
     assert "customers" in live_domains()
     assert "there was no time to ask CloudFormation" in caplog.text
+
+
+def test_a_late_delivery_does_not_delete_what_an_earlier_one_made_where_its_contents_are_not_known(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """Somebody may have put something into it since. Only what this very delivery made must be empty."""
+    resource.lists("CREATE_IN_PROGRESS")
+    sent = resource.event("Create", LEAST)
+    assert succeeded(resource.deliver(resource.duplicate(sent)))  # its answer is lost
+    clock.now += 20
+    resource.lists("CREATE_FAILED", MADE_UP)
+    clock.now += 60
+    wire.begin(lambda attempt, operation: DENIED if operation == "ListIntegrations" else None)
+    answer = resource.deliver(sent)
+    assert not succeeded(answer)
+    assert "ListIntegrations" in answer["Reason"]
+    assert live_domains().keys() == {"customers"}
+
+
+def test_a_cancelled_create_removes_what_it_made_though_the_next_create_is_running(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """That one names another domain. If it had found this one, it would have put its own RequestId on it."""
+
+    def meanwhile() -> None:
+        clock.now += 10
+        resource.lists("CREATE_IN_PROGRESS")
+
+    resource.lists("CREATE_IN_PROGRESS")
+    sent = resource.event("Create", LEAST)
+    with right_after(wire, "CreateDomain", meanwhile):
+        assert not succeeded(resource.deliver(sent))
+    assert live_domains() == {}

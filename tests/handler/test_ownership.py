@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -157,25 +156,25 @@ OPERATIONS = [
     (
         "the maker lets go of what it lent",
         (adopted(B), A),
-        lambda claims: let_go(claims, event("A")),
+        lambda claims: let_go(claims, event("A"), at=None),
         (Claim(B.stack_id, B.logical_id, A.request_id),),
     ),
     (
         "a borrower lets go of what it lent on",
         (adopted(C), adopted(B), A),
-        lambda claims: let_go(claims, event("B")),
+        lambda claims: let_go(claims, event("B"), at=None),
         (adopted(C), A),
     ),
     (
         "a borrower from nobody lets go of what it lent on",
         (adopted(C), adopted(B)),
-        lambda claims: let_go(claims, event("B")),
+        lambda claims: let_go(claims, event("B"), at=None),
         (adopted(C),),
     ),
     (
         "after a swap that was rolled back the maker holds its domain alone",
         (adopted(A), adopted(B), A),
-        lambda claims: let_go(claims, event("B")),
+        lambda claims: let_go(claims, event("B"), at=None),
         (A,),
     ),
     (
@@ -225,7 +224,7 @@ def test_giving_back_undoes_a_takeover(claims: Claims, name: str) -> None:
 
 @given(claims_of_some, st.sampled_from("ABC"))
 def test_who_lets_go_has_no_claim_left_behind_another(claims: Claims, name: str) -> None:
-    left = let_go(claims, event(name))
+    left = let_go(claims, event(name), at=None)
     assert owner(left, event(name)) is not Owner.LENT or not claims
     assert left[:1] == () or left[0].logical_id == claims[0].logical_id
 
@@ -273,13 +272,13 @@ def test_claims_with_removed_tags(tags: dict[str, str], claims: Claims) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent_at", "inherited_at"), [(1_767_225_600, 1_767_225_600.0), (None, None)], ids=["dated", "without a date"]
+    ("at", "inherited_at"), [(1_767_225_600.9, 1_767_225_600.0), (None, None)], ids=["dated", "without a date"]
 )
-def test_a_borrower_in_another_stack_inherits_at_the_time_of_the_event_that_lets_go(
-    sent_at: int | None, inherited_at: float | None
+def test_a_borrower_in_another_stack_inherits_at_the_time_at_which_the_lender_lets_go(
+    at: float | None, inherited_at: float | None
 ) -> None:
     lender = claim_of(event(stack_id=ELSEWHERE), "its-create")
-    [left] = let_go(take_over((lender,), EVENT), replace(event(stack_id=ELSEWHERE), sent_at=sent_at))
+    [left] = let_go(take_over((lender,), EVENT), event(stack_id=ELSEWHERE), at)
     assert left.is_inherited
     assert left.inherited_at == inherited_at
 
@@ -289,3 +288,16 @@ def test_a_time_of_inheritance_that_is_none_is_not_known(by_hand: str) -> None:
     claim = claim_of(EVENT, by_hand)
     assert claim.is_inherited
     assert claim.inherited_at is None
+
+
+@pytest.mark.parametrize("lender_stack", [STACK, ELSEWHERE])
+def test_who_inherits_is_the_next_borrower_whoever_holds_the_domain(lender_stack: str) -> None:
+    """A RequestId is inherited within a stack, a time from another one: the two claims next to each other decide."""
+    lender = read(cloudformation.event("Delete", {}, stack_id=lender_stack, logical_id="A"))
+    borrower = Claim(STACK, "B", ADOPTED)
+    for holder_stack in (STACK, ELSEWHERE):
+        made = Claim(lender_stack, "A", "request-of-A")
+        holder, left = let_go((Claim(holder_stack, "C", ADOPTED), borrower, made), lender, at=1.0)
+        assert holder.is_adopted
+        assert left.is_inherited == (lender_stack != STACK)
+        assert left.is_inherited or left.request_id == "request-of-A"

@@ -16,6 +16,7 @@ from tests.handler.situations import (
     DENIED,
     LEAST,
     NOT_GRANTED,
+    OTHER,
     QUEUE,
     THEIR_STACK,
     THEIRS,
@@ -179,8 +180,9 @@ def test_an_empty_domain_whose_lender_is_deleted_does_not_outlive_the_rollback_o
     assert live_domains() == {}
 
 
+@pytest.mark.parametrize("physical_id", ["customers", MADE_UP], ids=["answered", "never answered"])
 def test_an_empty_domain_whose_lender_lets_go_late_does_not_outlive_the_rollback_of_its_borrower(
-    resource: ListedResource, their_resource: ListedResource, wire: Wire, clock: Clock
+    physical_id: str, resource: ListedResource, their_resource: ListedResource, wire: Wire, clock: Clock
 ) -> None:
     """The lender's Delete was sent before the borrower's operation began, and is throttled."""
     their_resource.stack_is("CREATE_IN_PROGRESS")
@@ -192,8 +194,9 @@ def test_an_empty_domain_whose_lender_lets_go_late_does_not_outlive_the_rollback
         assert succeeded(resource.create(ADOPTING))
         resource.lists("CREATE_COMPLETE", "customers")
 
+    their_resource.stack_is("DELETE_IN_PROGRESS")
     with overtaken(wire, clock, "DeleteDomain", takes_over, after=20, before="DeleteDomain", lasts=60):
-        assert succeeded(their_resource.delete_with_its_stack(LEAST))
+        assert succeeded(their_resource.delete(LEAST, physical_id))
     clock.now += 1
     resource.stack_is("ROLLBACK_IN_PROGRESS")
     assert succeeded(resource.delete(ADOPTING))
@@ -266,3 +269,133 @@ def test_a_look_whose_response_is_slow_is_as_old_as_its_request(
         assert succeeded(resource.deliver(resource.event("Delete", LEAST, physical_id="customers")))
     assert live_domains() == {"customers": domain}
     assert claimants(domain) == [(THEIR_STACK, INHERITED)]
+
+
+def test_an_empty_domain_does_not_outlive_its_lender_a_takeover_that_failed_late_and_the_rollback_of_a_third_stack(
+    resource: ListedResource, their_resource: ListedResource, third_resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """The lender goes during the takeover, and a third stack takes the domain over before the takeover fails."""
+    their_resource.stack_is("CREATE_IN_PROGRESS")
+    assert succeeded(their_resource.create(LEAST))
+    clock.now += 3600
+    resource.stack_is("CREATE_IN_PROGRESS")
+
+    def meanwhile() -> None:
+        assert succeeded(their_resource.delete_with_its_stack(LEAST))
+        clock.now += 10
+        third_resource.stack_is("CREATE_IN_PROGRESS")
+        assert succeeded(third_resource.create(ADOPTING))
+        third_resource.lists("CREATE_COMPLETE", "customers")
+        resource.lists("CREATE_FAILED")
+
+    with overtaken(wire, clock, "UpdateDomain", meanwhile, before="UpdateDomain", after=10):
+        assert not succeeded(resource.create({**ADOPTING, **CHANGED}))
+    assert claimants(live_domains()["customers"]) == [(third_resource.stack_id, INHERITED)]
+    clock.now += 1
+    third_resource.stack_is("ROLLBACK_IN_PROGRESS")
+    assert succeeded(third_resource.delete(ADOPTING))
+    assert live_domains() == {}
+
+
+def test_an_empty_domain_does_not_outlive_a_lender_a_borrower_and_a_third_stack_that_are_all_rolled_back(
+    resource: ListedResource, their_resource: ListedResource, third_resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """The lender goes during the takeover, and a third stack takes the domain over, from which it is taken again."""
+    their_resource.stack_is("CREATE_IN_PROGRESS")
+    assert succeeded(their_resource.create(LEAST))
+    clock.now += 3600
+    resource.stack_is("CREATE_IN_PROGRESS")
+
+    def meanwhile() -> None:
+        assert succeeded(their_resource.delete_with_its_stack(LEAST))
+        clock.now += 10
+        third_resource.stack_is("CREATE_IN_PROGRESS")
+        assert succeeded(third_resource.create(ADOPTING))
+        third_resource.lists("CREATE_COMPLETE", "customers")
+
+    wanted = {**ADOPTING, **CHANGED}
+    with overtaken(wire, clock, "UpdateDomain", meanwhile, before="UpdateDomain", after=10, lasts=30):
+        assert succeeded(resource.create(wanted))
+    resource.lists("CREATE_COMPLETE", "customers")
+    assert claimants(live_domains()["customers"]) == [
+        (resource.stack_id, ADOPTED),
+        (third_resource.stack_id, INHERITED),
+    ]
+    clock.now += 1
+    resource.stack_is("ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.delete(wanted))
+    third_resource.stack_is("ROLLBACK_IN_PROGRESS")
+    assert succeeded(third_resource.delete(ADOPTING))
+    assert live_domains() == {}
+
+
+def test_a_takeover_that_is_undone_lets_go_of_the_domain_of_a_third_stack_at_once(
+    resource: ListedResource, third_resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    existing_domain({**claims((THEIR_STACK, "their-request")), "team": "theirs"}, days=7)
+
+    def meanwhile() -> None:
+        clock.now += 5
+        resource.lists("CREATE_FAILED")
+        assert succeeded(third_resource.create({**ADOPTING, **CHANGED, "Tags": {"team": "third"}}))
+
+    with right_after(wire, "UpdateDomain", meanwhile):
+        answer = resource.create({**ADOPTING, "Tags": {"team": "ours"}})
+    assert "The domain was put back as it was before" in answer["Reason"]
+
+
+def test_a_takeover_that_fails_does_not_bring_back_the_claim_of_a_lender_that_has_gone_meanwhile(
+    resource: ListedResource, their_resource: ListedResource, third_resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """Else the stack that has it then would give the domain back to a stack that is gone. Nobody would delete it."""
+    for owner, properties in ((third_resource, LEAST), (their_resource, ADOPTING)):
+        owner.stack_is("CREATE_IN_PROGRESS")
+        assert succeeded(owner.create(properties))
+        owner.lists("CREATE_COMPLETE", "customers")
+        owner.stack_is("CREATE_COMPLETE")
+        clock.now += 3600
+    resource.stack_is("CREATE_IN_PROGRESS")
+
+    def meanwhile() -> None:
+        assert succeeded(third_resource.delete_with_its_stack(LEAST))
+
+    with overtaken(wire, clock, "UpdateDomain", meanwhile, fault=DENIED, before="UpdateDomain", after=10, lasts=60):
+        assert not succeeded(resource.create({**ADOPTING, **CHANGED}))
+    assert claimants(live_domains()["customers"]) == [(their_resource.stack_id, INHERITED)]
+    assert succeeded(their_resource.delete_with_its_stack(ADOPTING))
+    assert live_domains() == {}
+
+
+def test_a_cancelled_takeover_puts_the_settings_back_after_its_delete_has_given_the_domain_back_to_another_stack(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    domain = existing_domain({**claims((THEIR_STACK, "their-request")), "team": "theirs"}, days=7)
+
+    def meanwhile() -> None:
+        clock.now += 5
+        assert succeeded(resource.delete(ADOPTING, MADE_UP))
+        resource.lists("DELETE_COMPLETE", MADE_UP)
+
+    with right_after(wire, "UpdateDomain", meanwhile):
+        assert not succeeded(resource.create({**ADOPTING, "Tags": {"team": "ours"}}))
+    assert (holder(), days(), domain.tags["team"]) == (THEIR_STACK, 7, "theirs")
+
+
+def test_a_rename_that_took_a_domain_over_gives_it_back_though_the_update_that_rolls_it_back_is_running(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """That one may have looked at the domain before it was taken over, and does not go on with it."""
+    assert succeeded(resource.create(OTHER))
+    clock.now += 3600
+    domain = existing_domain(claims((THEIR_STACK, "their-request")), days=7)
+    before = dict(domain.tags)
+    resource.stack_is("UPDATE_IN_PROGRESS")
+
+    def meanwhile() -> None:
+        clock.now += 5
+        resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+        resource.lists("UPDATE_IN_PROGRESS", "other")
+
+    with right_after(wire, "UpdateDomain", meanwhile):
+        assert not succeeded(resource.update(ADOPTING, OTHER, "other"))
+    assert (domain.tags, days()) == (before, 7)

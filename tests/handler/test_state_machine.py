@@ -339,7 +339,7 @@ class CloudFormationMachine(RuleBasedStateMachine):
 
     def is_retained(self, domain: Domain, claim: promises.Claim) -> bool:
         stack = self.simulation.stacks.get(claim.stack_id)
-        names = {name for key, name in stack.retained if claim.logical_id in (key, NO_ID)} if stack else set()
+        names = {name for key, name in stack.retained if claim.logical_id in (key, NO_ID + key)} if stack else set()
         return domain.name in names
 
     def cleaned_up_stack(self, name: str) -> Stack:

@@ -201,10 +201,23 @@ def test_a_domain_that_was_retained_stays_after_a_later_takeover_was_rolled_back
     before = lend_and_take_back(function, mailbox)
     for _ in range(deliveries):
         send(function, mailbox, "Delete", ADOPTING)
-    # The older claim has become one of the stack.
-    assert live_domains()["customers"].tags == {**before, f"{LOGICAL_ID}.1": "-"}
+    # The older claim is marked as given up.
+    assert live_domains()["customers"].tags == {**before, f"{LOGICAL_ID}.1": "-Domain"}
     send(function, mailbox, "Delete", ADOPTING, stack_id=THEIR_STACK)
     assert "customers" in live_domains()
+
+
+@pytest.mark.parametrize("again", [LEAST, ADOPTING], ids=["plain", "adopting"])
+def test_a_domain_whose_takeover_was_rolled_back_is_its_resources_own_again_after_its_borrower_has_gone(
+    again: dict[str, Any], function: Function, mailbox: Mailbox
+) -> None:
+    lend_and_take_back(function, mailbox)
+    send(function, mailbox, "Delete", ADOPTING)  # the rollback
+    send(function, mailbox, "Delete", ADOPTING, stack_id=THEIR_STACK)
+    send(function, mailbox, "Create", again)
+    assert live_domains()["customers"].tags == {**OURS, REQUEST_ID: FOUND}
+    send(function, mailbox, "Delete", again)
+    assert live_domains() == {}
 
 
 def test_a_domain_that_was_retained_stays_after_its_borrower_and_a_later_takeover_have_gone(

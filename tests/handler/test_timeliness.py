@@ -137,6 +137,12 @@ def test_only_a_delete_goes_on_where_its_resource_is_no_longer_listed(sent: Even
         ),
         pytest.param(
             CREATE,
+            Listed("CREATE_FAILED", "", SENT + 902),
+            True,
+            id="a Create that ran as long as Lambda lets it, by clocks that differ by 2 s",
+        ),
+        pytest.param(
+            CREATE,
             Listed("DELETE_COMPLETE", "stack-Domain-1ABC", SENT + 904),
             False,
             id="a Create that ended before a later one was cancelled and deleted",
