@@ -52,6 +52,8 @@ A domain is in use if it holds profiles or objects, or if there are integrations
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from handler import ownership, refusals
 from handler.convergence import reclaim
 from handler.event import Event
@@ -70,6 +72,8 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
         return Leave("there is no such domain; nothing to delete")
     name = facts.live["DomainName"]
     claims = read_claims(facts.live.get("Tags", {}))
+    if restored := ownership.restored(claims, facts.left, event):
+        return replace(reclaim(facts.live, restored), leaves=facts.left)
     if not event.is_for(name):
         undone = undo(event, facts, made_by=event.failed_create, even_in_use=protection is False)
         is_left = isinstance(undone, Leave) and owner(claims, event) is Owner.OWN and claims[0].is_inherited

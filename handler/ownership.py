@@ -95,6 +95,11 @@ class Claim:
     request_id: str
 
     @property
+    def resource(self) -> tuple[str, str]:
+        """Whose claim it is."""
+        return self.stack_id, self.logical_id
+
+    @property
     def is_adopted(self) -> bool:
         """Whether the domain was taken over, and not made."""
         return self.request_id == ADOPTED
@@ -114,11 +119,11 @@ class Claim:
 
     def is_of(self, event: Event) -> bool:
         """Whether it is the claim of the event's resource."""
-        return (self.stack_id, self.logical_id) == (event.stack_id, event.logical_id)
+        return self.resource == (event.stack_id, event.logical_id)
 
     def was_given_up_by(self, event: Event) -> bool:
         """Whether it is an older claim of the event's resource, which has taken its retained domain back since."""
-        return (self.stack_id, self.logical_id) == (event.stack_id, NO_ID + event.logical_id)
+        return self.resource == (event.stack_id, NO_ID + event.logical_id)
 
     def may_be_of(self, event: Event) -> bool:
         """Whether no id that is left says that it is another resource's."""
@@ -262,6 +267,18 @@ def let_go(claims: Claims, event: Event, at: float | None) -> Claims:
     return _merged(left)
 
 
+def restored(claims: Claims, left: Claims, event: Event) -> Claims | None:
+    """Put the claims that the event has left behind those in front, if the last of them was lost; None if it was not.
+
+    Tags have no conditional change. A takeover, by an event that had looked before, moves a claim to keys that this
+    event then removes for its own. Without its claim a resource that still has the domain could not keep it.
+    """
+    ours = {claim.resource for claim in left} | {(event.stack_id, event.logical_id)}
+    in_front = tuple(itertools.takewhile(lambda claim: claim.resource not in ours, claims))
+    is_lost = bool(left) and left[-1].resource not in {claim.resource for claim in claims}
+    return (*in_front, *left) if is_lost and in_front and in_front[-1].is_adopted else None
+
+
 def _inherited(at: float | None) -> str:
     return INHERITED if at is None else f"{INHERITED}:{datetime.fromtimestamp(int(at), UTC).isoformat()}"
 
@@ -279,7 +296,7 @@ def _merged(claims: list[Claim]) -> Claims:
     """Count neighbours of one resource as one claim, the lower one; end with the first that is not `adopted`."""
     merged: list[Claim] = []
     for claim in claims:
-        if merged and (merged[-1].stack_id, merged[-1].logical_id) == (claim.stack_id, claim.logical_id):
+        if merged and merged[-1].resource == claim.resource:
             merged.pop()
         merged.append(claim)
         if not claim.is_adopted:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from handler.ownership import ADOPTED, FOUND, LOGICAL_ID
+from handler.ownership import ADOPTED, FOUND, LOGICAL_ID, Claim, Claims, read_claims, tags_of
 from local.customerprofiles.models import Domain
 from tests.handler.cloudformation import STACK
 from tests.handler.describe_api import DescribeError
@@ -259,3 +261,33 @@ def test_letting_go_that_the_api_refuses_slowly_is_not_taken_for_a_new_plan_at_e
     assert not succeeded(answer)
     assert "TagResource of domain customers: refused by the API" in answer["Reason"]
     assert len(attempts) == 1
+
+
+THIRD = Claim("a-third-stack", "Domain", ADOPTED)
+SIBLING = Claim(STACK, "Other", ADOPTED)
+MINE, LENDERS = Claim(STACK, "Domain", "an-earlier-create"), Claim(THEIR_STACK, "Domain", "their-request")
+
+
+@pytest.mark.parametrize(
+    ("before", "written", "after"),
+    [
+        ((SIBLING, MINE), (THIRD, SIBLING, MINE), (THIRD, replace(SIBLING, request_id=MINE.request_id))),
+        ((replace(MINE, request_id=ADOPTED), LENDERS), (THIRD, LENDERS), (THIRD, LENDERS)),
+    ],
+    ids=["it lets go", "it gives back"],
+)
+def test_a_takeover_between_the_two_calls_of_a_delete_loses_no_claim_of_a_resource_that_has_the_domain(
+    before: Claims,
+    written: Claims,
+    after: Claims,
+    resource: ListedResource,
+    listed_stacks: ListedStacks,
+    wire: Wire,
+) -> None:
+    """A third stack had looked before the first call, or looks now. It moves a claim to the keys of the second call."""
+    domain = existing_domain(tags_of(before))
+    resource.stack_is("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+    listed_stacks.lists("CREATE_COMPLETE", "customers", logical_id="Other")
+    with right_after(wire, "TagResource", lambda: domain.tag(tags_of(written))):
+        assert succeeded(resource.delete(LEAST))
+    assert read_claims(domain.tags) == after
