@@ -30,6 +30,8 @@ _PAUSES = (1, 2, 4, 8)
 # A page has a hundred events and takes some tenths of a second. A parent of many stacks can have thousands of pages.
 _MOST_PAGES = 200
 
+_STACK = "AWS::CloudFormation::Stack"
+
 
 class _TooManyEventsError(Exception):
     """Reading a stack's events takes too long."""
@@ -90,6 +92,7 @@ class Events:
                     line.get("LogicalResourceId", ""),
                     line.get("PhysicalResourceId", ""),
                     line.get("ResourceStatus", ""),
+                    line.get("ResourceType") == _STACK,
                 )
             if not page.get("NextToken"):
                 return

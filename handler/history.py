@@ -9,7 +9,7 @@ UPDATE_COMPLETE_CLEANUP_IN_PROGRESS. Both undo an operation that never succeeded
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 _CLEAN_UP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
@@ -20,12 +20,16 @@ _BEGINNINGS = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"})
 
 @dataclass(frozen=True)
 class StackEvent:
-    """One line of a stack's events, `at` in seconds since 1970; the stack's own have its ARN as the physical id."""
+    """One line of a stack's events, `at` in seconds since 1970.
+
+    `is_stack`: whether it is about a stack, this one or a nested one; its ARN is then the physical id.
+    """
 
     at: float
     logical_id: str
     physical_id: str
     status: str
+    is_stack: bool
 
 
 @dataclass(frozen=True)
@@ -35,24 +39,34 @@ class History:
     stack_id: str
     events: Iterable[StackEvent]
 
-    def has_undone(self, at: float, nested: Collection[str]) -> bool:
-        """Whether an operation was running at that time which was rolled back, or which never succeeded.
-
-        An update that removes one of the nested stacks, and its clean-up, is no success of what had added it.
-        """
-        has_succeeded, is_removed = False, True  # by a clean-up that is still running
-        for event in self.events:
-            if event.physical_id == self.stack_id:
-                if event.at <= at:
-                    return event.status in _BEGINNINGS and not has_succeeded
-                if event.status in _COMPLETE and not (is_removed and event.status == _CLEAN_UP):
-                    has_succeeded = True
-                elif "ROLLBACK" in event.status:
-                    has_succeeded = False
-                is_removed = False
-            elif event.physical_id in nested and event.status.startswith("DELETE_"):
-                has_succeeded, is_removed = False, True
+    def has_undone(self, at: float, until: float) -> bool:
+        """Whether an operation was running at that time which was rolled back, or which did not succeed until then."""
+        has_succeeded = False
+        for event in self._own():
+            if event.at <= at:
+                return event.status in _BEGINNINGS and not has_succeeded
+            if event.at >= until:
+                continue
+            if event.status in _COMPLETE:
+                has_succeeded = True
+            elif "ROLLBACK" in event.status:
+                has_succeeded = False
         return False
+
+    def began_removing(self, nested_id: str, since: float) -> float:
+        """When the first operation since then began that has removed the nested stack, or tried to; infinity if none.
+
+        That operation is no success of what had added the nested stack.
+        """
+        began, is_removed = math.inf, False
+        for event in self.events:
+            if event.at <= since:
+                break
+            if event.is_stack and event.physical_id == nested_id and event.status.startswith("DELETE_"):
+                is_removed = True
+            elif is_removed and self._is_own(event) and event.status in (*_BEGINNINGS, "DELETE_IN_PROGRESS"):
+                began, is_removed = event.at, False
+        return began
 
     def unfinished_since(self, parents: Sequence[History]) -> float:
         """When the first operation began after which the stack was not complete again; infinity if there is none.
@@ -61,12 +75,11 @@ class History:
         and after they have failed. That counts only if they did not undo the operation during which its own began.
         """
         began, is_complete = math.inf, False
-        nested = {self.stack_id, *(parent.stack_id for parent in parents)}
         for event in self._own():
             if event.status == _ROLLED_BACK and began < math.inf:
                 break
             if event.status in _BEGINNINGS:
-                if is_complete and not any(parent.has_undone(event.at, nested) for parent in parents):
+                if is_complete and not self._was_undone(event.at, parents):
                     break
                 began, is_complete = event.at, False
             is_complete |= event.status in _COMPLETE
@@ -81,16 +94,28 @@ class History:
         for event in self.events:
             if event.at < began:
                 break
-            if event.logical_id == logical_id:
+            if event.logical_id == logical_id and not event.is_stack:  # a stack may have that name
                 first = event
         return first is not None and (first.status.startswith("CREATE_") or first.physical_id != physical_id)
 
+    def _was_undone(self, at: float, parents: Sequence[History]) -> bool:
+        """Whether a stack that this one is nested in has undone the operation that was running in it at that time."""
+        child, until = self.stack_id, math.inf
+        for parent in parents:
+            until = min(until, parent.began_removing(child, at))
+            if parent.has_undone(at, until):
+                return True
+            child = parent.stack_id
+        return False
+
     def _own(self) -> Iterator[StackEvent]:
         """The stack's own events. Left out: a running clean-up, whose update removes the resource."""
-        own = (event for event in self.events if event.physical_id == self.stack_id)
-        for number, event in enumerate(own):
+        for number, event in enumerate(filter(self._is_own, self.events)):
             if number > 0 or event.status != _CLEAN_UP:
                 yield event
+
+    def _is_own(self, event: StackEvent) -> bool:
+        return event.is_stack and event.physical_id == self.stack_id
 
 
 def was_never_complete(own: History, parents: Sequence[History], logical_id: str, physical_id: str) -> bool:

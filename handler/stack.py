@@ -76,7 +76,7 @@ def is_native_gone(event: Event, name: str, tags: Mapping[str, str]) -> bool:
     if native.physical_id in ("", name):
         return False
     try:  # a replacement that is not complete can be rolled back
-        return not describe_stack(event, tags[NATIVE_STACK_ID])["StackStatus"].endswith("_IN_PROGRESS")
+        return bool(describe_stack(event, tags[NATIVE_STACK_ID])["StackStatus"].endswith("_COMPLETE"))
     except CANT_TELL as error:
         logger.warning("CloudFormation could not be asked about a stack", error=str(error))
         return False

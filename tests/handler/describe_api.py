@@ -115,6 +115,7 @@ class DescribeApi:
                 EventId=str(number),
                 LogicalResourceId=line.logical_id,
                 PhysicalResourceId=line.physical_id,
+                ResourceType=line.resource_type,
                 Timestamp=_iso(line.at),
                 ResourceStatus=line.status,
             )

@@ -10,7 +10,7 @@ from handler import cloudformation as asking
 from tests.handler.cloudformation import STACK
 from tests.handler.describe_api import DescribeApi, DescribeError
 from tests.handler.faults import Clock
-from tests.handler.stacks import ReportedResource, Stack
+from tests.handler.stacks import CUSTOM_TYPE, ReportedResource, Stack
 
 
 class ListedStacks:
@@ -40,12 +40,12 @@ class ListedStacks:
         *,
         stack_id: str = STACK,
         logical_id: str = "Domain",
-        resource_type: str = "Custom::CustomerProfilesDomain",
+        resource_type: str = CUSTOM_TYPE,
     ) -> None:
         """List a resource, with this status since that time."""
         stack = self._stack(stack_id)
         stack.reported[logical_id] = ReportedResource(status, physical_id, since, resource_type)
-        stack.log(logical_id, status, physical_id)
+        stack.log(logical_id, status, physical_id, resource_type)
 
     def lists_no_longer(self, *, stack_id: str = STACK, logical_id: str = "Domain") -> None:
         """List a resource no longer, as after an update that removed it from its stack."""

@@ -23,6 +23,8 @@ from tests.handler.cloudformation import Answer, event, new_request_id
 
 # What CloudFormation sends if a replacement succeeds, but the stack's update fails. AWS documents neither; the local
 # engine (ministack) sends only the Delete.
+CUSTOM_TYPE, STACK_TYPE = "Custom::CustomerProfilesDomain", "AWS::CloudFormation::Stack"
+
 ROLLS_BACK_WITH_UPDATE = "an Update to the old properties, then the Delete of the new domain"
 ROLLS_BACK_WITH_DELETE = "only the Delete of the new domain"
 
@@ -55,7 +57,7 @@ class ReportedResource:
     status: str
     physical_id: str
     since: float
-    resource_type: str = "Custom::CustomerProfilesDomain"
+    resource_type: str = CUSTOM_TYPE
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class ReportedEvent:
     logical_id: str
     physical_id: str
     status: str
+    resource_type: str
 
 
 @dataclass(frozen=True)
@@ -411,14 +414,14 @@ class Stack:
         self.reported[logical_id] = ReportedResource(status, physical_id, self.now())
         self.log(logical_id, status, physical_id)
 
-    def log(self, logical_id: str, status: str, physical_id: str) -> None:
+    def log(self, logical_id: str, status: str, physical_id: str, resource_type: str = CUSTOM_TYPE) -> None:
         """Add a line to the stack's events."""
-        self.events.append(ReportedEvent(self.now(), logical_id, physical_id, status))
+        self.events.append(ReportedEvent(self.now(), logical_id, physical_id, status, resource_type))
 
     def enter(self, status: str) -> None:
         """Get a new status, and add that to the stack's events."""
         if status != self.status:
-            self.log(self.arn.split("/")[1], status, self.arn)
+            self.log(self.arn.split("/")[1], status, self.arn, STACK_TYPE)
         self.status = status
 
     # What the stack knows

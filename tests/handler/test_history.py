@@ -17,7 +17,7 @@ from tests.handler.faults import Clock, live_domains
 from tests.handler.listed import ListedStacks
 from tests.handler.listed_resource import ListedResource
 from tests.handler.situations import ADOPTING, LEAST, MADE, OTHER, THEIRS, UNPROTECTED, existing_domain, holder
-from tests.handler.stacks import succeeded
+from tests.handler.stacks import STACK_TYPE, succeeded
 
 PARENT = stack_arn("parent")
 ME, DOMAIN = "Domain", "customers"
@@ -29,12 +29,15 @@ CHANGED = [("UPDATE_IN_PROGRESS", DOMAIN), ("UPDATE_COMPLETE", DOMAIN)]
 
 
 def events(*happened: str | Sequence[tuple[str, str]]) -> list[StackEvent]:
-    """A stack's events, the newest first: a text is a status of the stack, a list has those of the resource."""
+    """A stack's events, the newest first: a text is a status of the stack, a list has those of the resource.
+
+    The stack has the same name as the resource.
+    """
     lines: list[StackEvent] = []
     for each in happened:
         for status, physical_id in [(each, STACK)] if isinstance(each, str) else each:
-            logical_id = "stack" if isinstance(each, str) else ME
-            lines.insert(0, StackEvent(float(len(lines) + 1), logical_id, physical_id, status))
+            is_stack = isinstance(each, str)
+            lines.insert(0, StackEvent(float(len(lines) + 1), ME, physical_id, status, is_stack))
     return lines
 
 
@@ -53,6 +56,7 @@ def events(*happened: str | Sequence[tuple[str, str]]) -> list[StackEvent]:
         (["CREATE_COMPLETE", "UPDATE_IN_PROGRESS", RENAMED, "UPDATE_ROLLBACK_COMPLETE", "DELETE_IN_PROGRESS"], True),
         (["CREATE_COMPLETE", "UPDATE_IN_PROGRESS", RENAMED, "UPDATE_COMPLETE", "DELETE_IN_PROGRESS"], False),
         ([CHANGED, "DELETE_IN_PROGRESS"], False),
+        (["CREATE_IN_PROGRESS", [*CREATED, ("CREATE_COMPLETE", STACK)], "CREATE_FAILED", "DELETE_IN_PROGRESS"], True),
         (["UPDATE_IN_PROGRESS", CREATED, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS"], False),
         (["CREATE_IN_PROGRESS", [("CREATE_COMPLETE", DOMAIN)], "DELETE_IN_PROGRESS"], True),
         (["DELETE_IN_PROGRESS"], False),
@@ -288,7 +292,7 @@ def test_a_nested_stack_that_an_update_has_removed_was_complete_only_if_an_updat
     def nested_is(status: str) -> None:
         clock.now += 60
         listed_stacks.stack_is(status, STACK, parent_id=PARENT)
-        listed_stacks.lists(status, STACK, stack_id=PARENT, logical_id="Nested")
+        listed_stacks.lists(status, STACK, stack_id=PARENT, logical_id="Nested", resource_type=STACK_TYPE)
 
     parent_is("CREATE_COMPLETE", "UPDATE_IN_PROGRESS")
     nested_is("CREATE_IN_PROGRESS")
@@ -303,6 +307,68 @@ def test_a_nested_stack_that_an_update_has_removed_was_complete_only_if_an_updat
     listed_stacks.stack_is("DELETE_IN_PROGRESS", STACK, parent_id=PARENT)
     assert succeeded(resource.delete(UNPROTECTED))
     assert live_domains() == ({} if was_complete else {"customers": domain})
+
+
+@pytest.mark.parametrize("is_update_complete", [True, False])
+def test_a_nested_stack_that_is_deleted_with_its_parent_was_complete_if_the_update_was_that_added_it(
+    is_update_complete: bool, resource: ListedResource, listed_stacks: ListedStacks, clock: Clock
+) -> None:
+    domain = existing_domain({})
+    domain.profile_count = 1000
+
+    def are(status: str, *stacks: str) -> None:
+        for stack_id in stacks:
+            clock.now += 10
+            listed_stacks.stack_is(status, stack_id, parent_id=PARENT if stack_id == STACK else "")
+            if stack_id == STACK:
+                listed_stacks.lists(status, STACK, stack_id=PARENT, logical_id="Nested", resource_type=STACK_TYPE)
+
+    are("CREATE_COMPLETE", PARENT)
+    are("UPDATE_IN_PROGRESS", PARENT)
+    are("CREATE_IN_PROGRESS", STACK)
+    assert succeeded(resource.create(UNPROTECTED))
+    resource.lists("CREATE_COMPLETE", "customers")
+    are("CREATE_COMPLETE", STACK)
+    for status in (
+        ["UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"] if is_update_complete else ["UPDATE_FAILED"]
+    ):
+        are(status, PARENT)
+    are("DELETE_IN_PROGRESS", PARENT, STACK)
+    assert succeeded(resource.delete(UNPROTECTED))
+    assert live_domains() == ({} if is_update_complete else {"customers": domain})
+
+
+def test_a_nested_stack_was_not_complete_if_a_stack_between_it_and_the_outermost_one_has_removed_it(
+    resource: ListedResource, listed_stacks: ListedStacks, clock: Clock
+) -> None:
+    """It came with an update that failed (--disable-rollback). The next one removes it, and its removal fails."""
+    outermost, middle = stack_arn("outermost"), PARENT
+    domain = existing_domain({})
+    domain.profile_count = 1000
+
+    def are(status: str, *stacks: str) -> None:
+        for stack_id in stacks:
+            clock.now += 10
+            listed_stacks.stack_is(status, stack_id, parent_id={middle: outermost, STACK: middle}.get(stack_id, ""))
+            if stack_id == STACK:
+                listed_stacks.lists(status, STACK, stack_id=middle, logical_id="Nested", resource_type=STACK_TYPE)
+
+    are("CREATE_COMPLETE", middle, outermost)
+    are("UPDATE_IN_PROGRESS", outermost, middle)
+    are("CREATE_IN_PROGRESS", STACK)
+    assert succeeded(resource.create(UNPROTECTED))
+    resource.lists("CREATE_COMPLETE", "customers")
+    are("CREATE_COMPLETE", STACK)
+    are("UPDATE_COMPLETE", middle)
+    are("UPDATE_FAILED", outermost)
+    are("UPDATE_IN_PROGRESS", outermost, middle)
+    are("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", outermost, middle)
+    are("DELETE_IN_PROGRESS", STACK)
+    are("DELETE_FAILED", STACK)
+    are("UPDATE_COMPLETE", middle, outermost)
+    listed_stacks.stack_is("DELETE_IN_PROGRESS", STACK, parent_id=middle)
+    assert succeeded(resource.delete(UNPROTECTED))
+    assert live_domains() == {"customers": domain}
 
 
 @pytest.mark.parametrize("then", [[], ["UPDATE_IN_PROGRESS", "UPDATE_FAILED"]], ids=["never", "and failed"])

@@ -326,15 +326,16 @@ def test_a_failed_create_that_is_still_listed_does_not_keep_its_delete_from_clea
     assert live_domains() == {}
 
 
+@pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED"])
 def test_a_native_resource_that_may_be_renamed_back_still_has_its_domain(
-    resource: ListedResource, listed_stacks: ListedStacks
+    status: str, resource: ListedResource, listed_stacks: ListedStacks
 ) -> None:
     existing_domain({NATIVE_STACK_ID: THEIR_STACK, NATIVE_LOGICAL_ID: "Native"}).profile_count = 1000
     assert succeeded(resource.create(UNPROTECTED))
     listed_stacks.lists(
         "UPDATE_COMPLETE", "other", stack_id=THEIR_STACK, logical_id="Native", resource_type=NATIVE_TYPE
     )
-    listed_stacks.stack_is("UPDATE_IN_PROGRESS", THEIR_STACK)
+    listed_stacks.stack_is(status, THEIR_STACK)
     assert succeeded(resource.delete_with_its_stack(UNPROTECTED))
     assert "customers" in live_domains()
 
