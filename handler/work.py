@@ -169,8 +169,7 @@ class Work:
                 is_old = self.questions.has_asked and time.monotonic() - self._looked_at > _OLD_LOOK
                 if is_old and not isinstance(plan, Make):
                     live = self.look()
-                    facts = replace(self._facts, live=live, seen_since=self._seen_since(live))
-                    if decide(facts) != plan:  # with the answers that it has
+                    if decide(self._facts_with(live)) != plan:  # with the answers that it has
                         plan = self._plan(decide, live)
                         continue
             if isinstance(plan, Refuse):
@@ -250,6 +249,11 @@ class Work:
                 facts = replace(facts, live=found, contents=Use(str(error), is_known=False) if found else None)
         self._facts = facts
         return plan
+
+    def _facts_with(self, live: Live | None) -> Facts:
+        """The facts of the last decision, with another look at the domain: by now others may have it on loan."""
+        facts = replace(self._facts, live=live, seen_since=self._seen_since(live))
+        return facts if _claims_of(live) == _claims_of(self._facts.live) else replace(facts, has_borrower=None)
 
     def _seen_since(self, live: Live | None) -> float:
         """Since when the event sees the claims of the domain. It stays the same at each look, as long as they do."""

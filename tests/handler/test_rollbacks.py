@@ -446,3 +446,22 @@ def test_where_cloudformation_cannot_be_asked_a_domain_is_left_to_its_borrower(
     listed_stacks.error_for = lambda operation: DescribeError.ACCESS_DENIED
     assert succeeded(resource.delete_with_its_stack(LEAST))
     assert read_claims(domain.tags) == (Claim(STACK, "Other", "an-earlier-create"),)
+
+
+def test_a_domain_is_left_to_the_sibling_that_took_it_over_during_a_slow_question(
+    resource: ListedResource, listed_stacks: ListedStacks
+) -> None:
+    """The question is about another sibling, which was never created."""
+    lent = (Claim(STACK, "Other", ADOPTED), *read_claims(MADE))
+    domain = existing_domain(tags_of(lent))
+    listed_stacks.lists("CREATE_FAILED", logical_id="Other")
+    listed_stacks.lists("CREATE_COMPLETE", "customers", logical_id="Third")
+
+    def slowly(operation: str) -> DescribeError | None:
+        domain.tag(tags_of((Claim(STACK, "Third", ADOPTED), *lent)))
+        return DescribeError.THROTTLED if len(listed_stacks.calls) < 4 else None
+
+    listed_stacks.error_for = slowly
+    assert succeeded(resource.delete_with_its_stack(LEAST))
+    assert live_domains() == {"customers": domain}
+    assert read_claims(domain.tags)[0].logical_id == "Third"
