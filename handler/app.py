@@ -158,7 +158,7 @@ def _undo_replacement(event: Event, domains: Domains, old: Desired, name: str) -
         may_come_late = live is None or (old.adopt_existing and not work.has_claim_to(live))
         if old.name and may_come_late:
             live = _look_if_allowed(work.look_late)
-        work.settle(lambda facts: undoing.undo(event, facts), live)
+        work.settle(lambda facts: undoing.undo(event, facts, keeps_loan=not old.name), live)
     except (ApiError, RefusedError) as error:
         return error
     return None

@@ -21,14 +21,20 @@ _COUNTS = {"ProfileCount": "profiles", "ObjectCount": "objects"}  # of Stats: cu
 
 
 def undo(
-    event: Event, facts: Facts, made_by: str | None = None, *, even_in_use: bool = False, even_if_unknown: bool = False
+    event: Event,
+    facts: Facts,
+    made_by: str | None = None,
+    *,
+    even_in_use: bool = False,
+    even_if_unknown: bool = False,
+    keeps_loan: bool = False,
 ) -> Plan:
     """Decide on what a Create, or an Update to a new name, did that came to nothing: it failed, or is not wanted.
 
     `made_by` is the request-id that its domain has, None where that is not known: then the domain's age tells whether
     the operation that is undone has made it. `even_in_use` deletes a domain that it made and that is in use by then,
     `even_if_unknown` one for which Stats counts nothing and the rest is not known: one that this event itself has just
-    made.
+    made. `keeps_loan` leaves a domain that was taken over: most likely that was in an earlier operation.
     """
     if facts.live is None:
         return Leave("it left no domain behind")
@@ -37,6 +43,8 @@ def undo(
     mine = ownership.claim_held_by(event, claims)
     if mine is None:
         return Leave(f"domain {name} is not this resource's")
+    if mine.is_adopted and keeps_loan:
+        return Leave(f"domain {name} was taken over before")
     is_lent = owner(claims, event) is Owner.LENT
     was_there = False if mine.is_adopted else _is_earlier(facts, mine, made_by, if_unknown=is_lent)
     if is_lent:
