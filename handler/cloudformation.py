@@ -92,7 +92,7 @@ class Events:
                     line.get("LogicalResourceId", ""),
                     line.get("PhysicalResourceId", ""),
                     line.get("ResourceStatus", ""),
-                    line.get("ResourceType") == _STACK,
+                    line["ResourceType"] == _STACK,  # without it nothing can be told
                 )
             if not page.get("NextToken"):
                 return
