@@ -17,8 +17,8 @@ class Actions:
     """What an event does to one domain.
 
     `has_changed`: it has made, claimed or changed the domain, or may have. `has_made`: it has made it, or may have.
-    `before`: how the domain was before the event took it over, or found it again; None if it did neither. `left`: the
-    claims of others that it has left when it gave up its resource's.
+    `before`: how the domain was before the event took it over, or found it again; None if it did neither. `kept`: the
+    claims of others that it has kept when it gave up its resource's.
     """
 
     def __init__(self, domains: Domains, name: str) -> None:
@@ -27,7 +27,7 @@ class Actions:
         self.has_changed = False
         self.has_made = False
         self.before: Live | None = None
-        self.left: Claims = ()
+        self.kept: Claims = ()
 
     def carry_out(self, plan: Plan, live: Live | None, between: Callable[[], None]) -> Live:
         """Carry out a plan that changes or leaves the domain. Returns the domain as it is then. Raises ApiError.
@@ -53,7 +53,7 @@ class Actions:
 
     def _change(self, plan: Change, live: Live, between: Callable[[], None]) -> Live:
         changes, changed = plan.changes, dict(live)
-        self.left = plan.leaves or self.left
+        self.kept = plan.keeps or self.kept
         note = functools.partial(self._note_before, plan, live)
         if changes.postponed:
             logger.warning("left for a later event, since the service is at work on it", properties=changes.postponed)

@@ -43,7 +43,7 @@ def reclaim(live: Live, claims: Claims) -> Change:
             untag=tuple(sorted(key for key in tags if is_ownership_key(key) and key not in wanted)),
         ),
         and_look=bool(claims),
-        leaves=claims,
+        keeps=claims,
     )
 
 

@@ -7,11 +7,10 @@ They guard the same rule as decision.py, which has the rows of the other events.
     Delete, physical id is the domain's name:
                               absent                       nothing
                               own, made                    deleted; refused if it is protected and in use
-                              own, `found` or `inherited`  left in a rollback*, if it is in use, or was there before
-                                                           the operation** (with AdoptExisting its claim is removed,
-                                                           if the stack does not exist after it); refused if it is in
-                                                           use, and protected or not said to be unprotected while
-                                                           CloudFormation can't be asked; else deleted
+                              own, `found` or `inherited`  left*** in a rollback*, if it is in use, or was there before
+                                                           the operation**; refused if it is in use, and protected or
+                                                           not said to be unprotected while CloudFormation can't be
+                                                           asked; else deleted
                               own, taken over              given back; deleted if it was unowned before, protection is
                                                            lifted, and the stack is not rolling back* (a resource of
                                                            the native type that still exists is an owner, too)
@@ -27,23 +26,24 @@ They guard the same rule as decision.py, which has the rows of the other events.
     Delete after a failed Create (its physical id says which):
                               own, made by that Create     deleted; left if it is in use, unless protection is lifted;
                                                            refused if the API does not tell
-                              own, inherited in the        deleted; left if it is in use (with AdoptExisting without its
-                              operation**                  claim, if the stack does not exist after it)
+                              own, inherited in the        deleted; left*** if it is in use; refused if the API does not
+                              operation**                  tell
                               lent, made by that Create,   let go
                               or inherited in the
                               operation**
                               taken over                   given back, or let go
                               anything else                nothing
     Delete after a Create that was never answered (CloudFormation made the physical id up):
-                              own, not taken over          deleted; left if it is in use, or was there before the
-                                                           operation**; refused if the API does not tell whether it is
-                                                           in use
+                              own, not taken over          deleted; left*** if it is in use, or was there before the
+                                                           operation**; refused if the API does not tell
                               lent, not taken over         let go, if it was not there before the operation**
                               taken over                   given back, or let go
                               anything else                nothing
 
 *  Or the stack was never complete with the domain (history.py).
 ** That is rolled back. A domain was there before if it was made before, or, if it is `inherited`, inherited before.
+*** With AdoptExisting without its claim, if it is `found` or `inherited`, and the stack does not exist after that: no
+    event to come would remove the claim.
 
 A domain with the system tags of a resource of the native type that still exists is that one's: it is not deleted.
 
@@ -72,8 +72,8 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
         return Leave("there is no such domain; nothing to delete")
     name = facts.live["DomainName"]
     claims = read_claims(facts.live.get("Tags", {}))
-    if restored := ownership.restored(claims, facts.left, event):
-        return replace(reclaim(facts.live, restored), leaves=facts.left)
+    if restored := ownership.restored(claims, facts.kept, event):
+        return replace(reclaim(facts.live, restored), keeps=facts.kept)
     if not event.is_for(name):
         undone = undo(event, facts, made_by=event.failed_create, even_in_use=protection is False)
         is_left = isinstance(undone, Leave) and owner(claims, event) is Owner.OWN and claims[0].is_inherited

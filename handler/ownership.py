@@ -267,16 +267,16 @@ def let_go(claims: Claims, event: Event, at: float | None) -> Claims:
     return _merged(left)
 
 
-def restored(claims: Claims, left: Claims, event: Event) -> Claims | None:
-    """Put the claims that the event has left behind those in front, if the last of them was lost; None if it was not.
+def restored(claims: Claims, kept: Claims, event: Event) -> Claims | None:
+    """Put the claims that the event has kept behind those in front, if the last of them was lost; None if it was not.
 
     Tags have no conditional change. A takeover, by an event that had looked before, moves a claim to keys that this
     event then removes for its own. Without its claim a resource that still has the domain could not keep it.
     """
-    ours = {claim.resource for claim in left} | {(event.stack_id, event.logical_id)}
+    ours = {claim.resource for claim in kept} | {(event.stack_id, event.logical_id)}
     in_front = tuple(itertools.takewhile(lambda claim: claim.resource not in ours, claims))
-    is_lost = bool(left) and left[-1].resource not in {claim.resource for claim in claims}
-    return (*in_front, *left) if is_lost and in_front and in_front[-1].is_adopted else None
+    is_lost = bool(kept) and kept[-1].resource not in {claim.resource for claim in claims}
+    return (*in_front, *kept) if is_lost and in_front and in_front[-1].is_adopted else None
 
 
 def _inherited(at: float | None) -> str:

@@ -27,14 +27,14 @@ class Change:
 
     `and_look`: claims change, so the domain is looked at and decided on again: another stack's event may have changed
     them at the same time. `was_there`: the domain was there before the event that gives it to the resource. If anything
-    fails later in this event, it is put back as it was. `leaves`: the claims of others, if it gives up its resource's.
+    fails later in this event, it is put back as it was. `keeps`: the claims of others, if it gives up its resource's.
     """
 
     name: str
     changes: Changes
     and_look: bool = False
     was_there: bool = False
-    leaves: Claims = ()
+    keeps: Claims = ()
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Facts:
     is_native_gone: bool | None = None
     has_taken_over: bool = False  # this event took the domain over
     has_changed: bool = False  # this event has made, claimed, given back or changed the domain, or may have
-    left: Claims = ()  # what this event has left when it gave up its resource's claim
+    kept: Claims = ()  # claims of others that this event has kept when it gave up its resource's
     seen_since: float | None = None  # since when the event sees these claims, in seconds since 1970
 
 

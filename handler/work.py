@@ -225,7 +225,7 @@ class Work:
             live,
             has_taken_over=self.has_taken_over,
             has_changed=self.done.has_changed,
-            left=self.done.left,
+            kept=self.done.kept,
             seen_since=self._seen_since(live),
         )
         while isinstance(plan := decide(facts), Ask):
