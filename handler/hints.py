@@ -17,6 +17,7 @@ IsRight = Callable[[str], bool]
 
 # Words that people write in quotes: without them, YAML 1.1 and so CloudFormation reads the first three as booleans.
 _WORDS = {"true": ("yes", "on", "y", "1", "enabled", "true"), "false": ("no", "off", "n", "0", "disabled", "false")}
+_MOST_CHARACTERS = 8  # of those that are not allowed
 _EMPTY = "; an empty text is a value, too: to leave an optional property out, use AWS::NoValue"
 
 
@@ -66,6 +67,12 @@ def for_text(raw: str, is_right: IsRight) -> str:
     if "${" in raw:
         return "; only !Sub replaces ${...}"
     return "; write !Ref AWS::NoValue" if raw == "AWS::NoValue" else ""
+
+
+def for_characters(raw: str, is_right: IsRight) -> str:
+    """For a text with characters that are not allowed."""
+    wrong = [quoted(character) for character in dict.fromkeys(raw) if not is_right(character)]
+    return f"; not allowed in it: {' '.join(wrong[:_MOST_CHARACTERS])}" if wrong else ""
 
 
 def _if_empty(raw: Any) -> str:

@@ -57,16 +57,18 @@ class Converter:
         """Convert a map of named members; a member with a problem is left out of what comes back."""
         if not isinstance(raw, Mapping):
             return self.wrong(path, f"must be a map of properties, not {described(raw)}{hints.for_map(raw, members)}")
-        values = {}
+        values, unknown = {}, []
         for name, item in raw.items():
             if name not in members:
-                self.wrong((*path, name), self.unknown((*path, name), members))
+                unknown.append(self.unknown((*path, name), members))
+                self.wrong((*path, name), unknown[-1])
                 continue
             value = self.convert(members[name], item, (*path, name))
             if value is not INVALID:
                 values[name] = value
         for name in required:
-            if name not in raw:
+            is_misspelled = any(text.endswith(f" {name}?") for text in unknown)  # one mistake is one problem
+            if name not in raw and not is_misspelled:
                 self.wrong((*path, name), "is missing; it is required")
         return values
 
@@ -141,13 +143,16 @@ class Converter:
             return self.wrong(path, f"must be text, not {described(raw)}")
         if allows(shape, raw):
             return raw
-        hint = hints.for_text(raw, functools.partial(allows, shape))
         enum, pattern = shape.metadata.get("enum"), shape.metadata.get("pattern")
+        hint = hints.for_text(raw, functools.partial(allows, shape))
         if enum and raw not in enum:
             return self.wrong(path, f"{quoted(raw)} is not one of {', '.join(enum)}{hint or suggestion(raw, enum)}")
         is_match = not pattern or _matches(pattern, raw)
-        self._bounded(shape, len(raw), path, f"{quoted(raw)} has", " characters", hint if is_match else "")
-        return INVALID if is_match else self.wrong(path, f"{quoted(raw)} does not match {pattern}{hint}")
+        bounded = self._bounded(shape, len(raw), path, f"{quoted(raw)} has", " characters", hint if is_match else "")
+        if is_match or (bounded is INVALID and not raw):
+            return INVALID
+        hint = hint or hints.for_characters(raw, functools.partial(_takes_character, pattern))
+        return self.wrong(path, f"{quoted(raw)} does not match {pattern}{hint}")
 
     def _bounded(self, shape: Shape, number: float, path: Path, has: str, what: str = "", hint: str = "") -> Any:
         """Return the number if the shape's bounds allow it, else note that the value `has` so many of `what`."""
@@ -168,6 +173,16 @@ def allows(shape: Shape, text: str) -> bool:
     least, most = _bounds(shape)
     enum, pattern = shape.metadata.get("enum"), shape.metadata.get("pattern")
     return (not enum or text in enum) and least <= len(text) <= most and (not pattern or _matches(pattern, text))
+
+
+# A pattern that speaks of each character alone, but for how the text must not begin.
+_OF_CHARACTERS = re.compile(r"\^?(?:\(\?![^)]*\))?(?P<each>\[[^\]]+\])[+*]?\$?")
+
+
+def _takes_character(pattern: Any, character: str) -> bool:
+    """Whether the pattern takes the character at all; True if it does not speak of each character alone."""
+    of_characters = _OF_CHARACTERS.fullmatch(pattern)
+    return of_characters is None or _matches(of_characters["each"], character)
 
 
 def _is_number(pattern: re.Pattern[str], shape: Shape, text: str) -> bool:

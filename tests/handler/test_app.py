@@ -112,12 +112,12 @@ def test_a_delete_reads_the_domain_and_deletes_it(stack: Stack, wire: Wire) -> N
 
 
 def test_wrong_properties_make_no_call_and_are_all_named(aws: Lambda, wire: Wire) -> None:
-    sent = event("Create", {"DomainNam": "customers", "DefaultExpirationDays": "many"})
+    sent = event("Create", {"DomainNam": "customers", "DefaultExpirationDays": "many", "Matching": {}})
     reason = aws.deliver(sent).answer["Reason"]
     assert [line.partition(":")[0] for line in reason.splitlines()] == [
         "DomainNam",
         "DefaultExpirationDays",
-        "DomainName",
+        "Matching.Enabled",
     ]
     assert wire.carried_out == []
 

@@ -204,7 +204,7 @@ def test_a_property_that_a_newer_model_brings_is_checked_before_any_call(api: Ap
     )
     assert answer["Status"] == "FAILED"
     assert answer["Reason"].splitlines() == [
-        "Retention.Label: 'LABEL' does not match ^[a-z]+$",
+        "Retention.Label: 'LABEL' does not match ^[a-z]+$; not allowed in it: 'L' 'A' 'B' 'E'",
         "Retention.IsStrict: must be true or false, not 'yes'; write true",
         "Retention.Budget: is -1; at least 0 is allowed",
         "Retention.Ratio: is 1.5; 0.0 to 1.0 is allowed",

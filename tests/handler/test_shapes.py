@@ -165,7 +165,7 @@ def test_a_text_with_two_mistakes_has_both_named() -> None:
     assert converted is INVALID
     assert [problem.text for problem in problems] == [
         "'ABCDE' has 5 characters; 2 to 4 is allowed",
-        "'ABCDE' does not match ^[a-z]+$",
+        "'ABCDE' does not match ^[a-z]+$; not allowed in it: 'A' 'B' 'C' 'D' 'E'",
     ]
 
 

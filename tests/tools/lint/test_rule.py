@@ -109,7 +109,7 @@ TEMPLATES = {
     Type: Custom::CustomerProfilesDomain
     Properties:
       ServiceToken: !ImportValue provider-ServiceToken
-      DomainName: not a name  # <- DomainName: 'not a name' does not match ^[a-zA-Z0-9_-]+$
+      DomainName: a/name  # <- DomainName: 'a/name' does not match ^[a-zA-Z0-9_-]+$; not allowed in it: '/'
       DefaultExpirationDays: 30.5  # <- DefaultExpirationDays: must be a whole number, not '30.5'
       AdoptExisting: 1  # <- AdoptExisting: must be true or false, not '1'; write true
       DataStorage:  # <- DataStorage: is not a property here; did you mean DataStore?
@@ -182,13 +182,13 @@ another key
     "resources that a loop makes": """
   Fn::ForEach::Domains:
     - Each
-    - [some, other]
+    - [a, c]
     - Domain${Each}:
         Type: Custom::CustomerProfilesDomain
         Properties:
           ServiceToken: !ImportValue provider-ServiceToken
-          DomainName: !Sub "${Each} domain"  # <- DomainName: 'some domain' does not match ^[a-zA-Z0-9_-]+$  \
-# <- DomainName: 'other domain' does not match ^[a-zA-Z0-9_-]+$
+          DomainName: !Sub "${Each}."  # <- DomainName: 'a.' does not match ^[a-zA-Z0-9_-]+$; not allowed in it: '.'  \
+# <- DomainName: 'c.' does not match ^[a-zA-Z0-9_-]+$; not allowed in it: '.'
           DefaultExpirationDays: never  # <- DefaultExpirationDays: must be a whole number, not 'never'
 Transform: AWS::LanguageExtensions
 """,
