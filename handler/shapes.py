@@ -140,7 +140,9 @@ class Converter:
 
     def _string(self, shape: Shape, raw: Any, path: Path) -> Any:
         if not isinstance(raw, str):
-            return self.wrong(path, f"must be text, not {described(raw)}")
+            text = described(raw)
+            hint = "" if allows(shape, text) else hints.for_text(text, functools.partial(allows, shape))
+            return self.wrong(path, f"must be text, not {text}{hint}")
         if allows(shape, raw):
             return raw
         enum, pattern = shape.metadata.get("enum"), shape.metadata.get("pattern")

@@ -76,6 +76,13 @@ TRAPS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "180: write '03:00'"
         ],
     ),
+    "the same, as a number, from an event that was written by hand": (
+        {"Matching": {"Enabled": True, "JobSchedule": {"DayOfTheWeek": "SUNDAY", "Time": 180}}},
+        [
+            "Matching.JobSchedule.Time: must be text, not 180; YAML reads 3:00 without quotes as the number 180: write "
+            "'03:00'"
+        ],
+    ),
     "a number that is no time of the day": (
         {"Matching": {"Enabled": "true", "JobSchedule": {"DayOfTheWeek": "SUNDAY", "Time": "1500"}}},
         [f"Matching.JobSchedule.Time: '1500' does not match {TIME}"],
