@@ -45,11 +45,12 @@ def _without_repetition(text: str) -> str:
 
     A call fails, the look that follows fails, and undoing fails: each for the same cause, and with the same advice.
     """
-    said = ""
+    said: list[str] = []
     for sentence in text.split(". "):
-        if sentence.rstrip(".") not in said:
-            said = f"{said}. {sentence}" if said else sentence
-    return said
+        words = sentence.rstrip(".")
+        if not any(before == words or before.endswith(f": {words}") for before in said):
+            said.append(sentence)
+    return ". ".join(said)
 
 
 def physical_id(event: Event, error: BaseException | None, invocation: Invocation) -> str:

@@ -109,6 +109,11 @@ class TestReason:
 
         assert failures.reason(error, Attempts()) == f"{failed}. {advice}. {words}: {look_failed}"
 
+    def test_keeps_a_sentence_that_is_a_part_of_another_one(self) -> None:
+        error = RefusedError("Domain shop-2 is gone. Domain shop. Is it yours? Domain shop")
+
+        assert failures.reason(error, Attempts()) == str(error)
+
     def test_of_a_bug_names_its_kind_and_the_log(self) -> None:
         reason = failures.reason(KeyError("name"), Attempts())
 
