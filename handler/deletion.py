@@ -14,9 +14,9 @@ They guard the same rule as decision.py, which has the rows of the other events.
                               own, taken over              given back; deleted if it was unowned before, protection is
                                                            lifted, and the stack is not rolling back* (a resource of
                                                            the native type that still exists is an owner, too)
-                              lent, to a resource of the   as an own one
-                              same stack whose Create has
-                              never succeeded
+                              lent, only to resources of   as an own one
+                              the same stack that were
+                              never created
                               lent                         let go; nothing in a rollback*, if it is `found`, was there
                                                            before the operation** and is lent to another stack, which
                                                            would own it then
@@ -139,13 +139,14 @@ def _leave(facts: Facts, plan: Plan, *, adopts: bool) -> Plan:
 
 def _delete_lent(event: Event, facts: Facts, claims: Claims, protection: bool | None, *, adopts: bool) -> Plan:
     assert facts.live is not None
-    mine = ownership.claim_held_by(event, claims)
-    if ownership.is_lent_within_stack(claims, event):
-        if facts.has_borrower is None:
+    if any(claim.stack_id == event.stack_id for claim in ownership.borrowers(claims, event)):
+        if facts.never_created is None:
             return Ask.BORROWERS
-        if not facts.has_borrower:
-            return _delete_own(event, facts, ownership.come_back(claims, event), protection, adopts=adopts)
-    elif mine and mine.request_id == FOUND:
+        claims = ownership.without_borrowers(claims, event, facts.never_created)
+    if owner(claims, event) is Owner.OWN:
+        return _delete_own(event, facts, claims, protection, adopts=adopts)
+    mine = ownership.claim_held_by(event, claims)
+    if mine and mine.request_id == FOUND and not ownership.is_lent_within_stack(claims, event):
         if facts.rollback is None:
             return Ask.ROLLBACK
         was_there = was_there_before(facts, mine, if_unknown=True) if facts.rollback.is_undoing else False

@@ -53,7 +53,7 @@ from __future__ import annotations
 import enum
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -204,6 +204,13 @@ def borrowers(claims: Claims, event: Event) -> Claims:
     return tuple(itertools.takewhile(lambda claim: not claim.is_of(event), claims))
 
 
+def without_borrowers(claims: Claims, event: Event, logical_ids: Collection[str]) -> Claims:
+    """The claims without those of these resources of the event's stack in front of the one of the event's resource."""
+    in_front = borrowers(claims, event)
+    left = [each for each in in_front if each.stack_id != event.stack_id or each.logical_id not in logical_ids]
+    return _merged([*left, *claims[len(in_front) :]])
+
+
 def has_claim(tags: Mapping[str, str], event: Event) -> bool:
     """Whether the event's resource has a claim to the domain with these tags, the first or another."""
     return claim_held_by(event, read_claims(tags)) is not None
@@ -271,11 +278,12 @@ def restored(claims: Claims, kept: Claims, event: Event) -> Claims | None:
     """Put the claims that the event has kept behind those in front, if the last of them was lost; None if it was not.
 
     Tags have no conditional change. A takeover, by an event that had looked before, moves a claim to keys that this
-    event then removes for its own. Without its claim a resource that still has the domain could not keep it.
+    event then removes for its own. Without its claim a resource that still has the domain could not keep it. A maker
+    that has let go meanwhile has marked the one in front as `inherited`. A borrower that has let go has not.
     """
     ours = {claim.resource for claim in kept} | {(event.stack_id, event.logical_id)}
     in_front = tuple(itertools.takewhile(lambda claim: claim.resource not in ours, claims))
-    is_lost = bool(kept) and kept[-1].resource not in {claim.resource for claim in claims}
+    is_lost = bool(kept) and not kept[-1].is_adopted and kept[-1].resource not in {claim.resource for claim in claims}
     return (*in_front, *kept) if is_lost and in_front and in_front[-1].is_adopted else None
 
 

@@ -69,7 +69,7 @@ class Ask(enum.Enum):
     CONTENTS = "what is in the domain that Stats does not count"
     ROLLBACK = "is the stack rolling back"
     UNDONE_SINCE = "when did the operation begin that is undone"
-    BORROWERS = "does a resource of the stack have the domain that the event's resource has lent"
+    BORROWERS = "which resources of the stack that have the domain on loan were never created"
     NATIVE = "does the resource of the native type still exist that the domain's system tags name"
 
 
@@ -95,7 +95,7 @@ class Facts:
     contents: Use | None = None  # what is in the domain that Stats does not count
     rollback: Rollback | None = None
     undone_since: float | None = None  # when the operation began that is undone, in seconds since 1970; 0 if not known
-    has_borrower: bool | None = None  # a resource of the stack has the domain that the event's resource has lent
+    never_created: frozenset[str] | None = None  # borrowers in the stack whose Create came to nothing
     is_native_gone: bool | None = None
     has_taken_over: bool = False  # this event took the domain over
     has_changed: bool = False  # this event has made, claimed, given back or changed the domain, or may have

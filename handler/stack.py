@@ -46,17 +46,18 @@ def listed(event: Event) -> Listed | None:
     return _describe_resource(event, event.stack_id, event.logical_id)
 
 
-def has_borrower(event: Event, name: str, borrowers: Claims) -> bool:
-    """Whether one of these resources of the event's stack has the domain, or may have it.
+def never_created(event: Event, name: str, borrowers: Claims) -> frozenset[str]:
+    """Which of these borrowers are resources of the event's stack that were never created, by their logical ids.
 
-    A takeover that CloudFormation did not wait for can leave a claim of a resource that was never created.
+    A takeover that CloudFormation did not wait for can leave the claim of such a resource.
     """
-    for claim in borrowers:
-        borrower = replace(event, logical_id=claim.logical_id)
+    found = set()
+    for logical_id in (claim.logical_id for claim in borrowers if claim.stack_id == event.stack_id):
+        borrower = replace(event, logical_id=logical_id)
         resource = listed(borrower)
-        if resource is None or not timeliness.was_never_created(borrower, resource, name):
-            return True
-    return False
+        if resource is not None and timeliness.was_never_created(borrower, resource, name):
+            found.add(logical_id)
+    return frozenset(found)
 
 
 def is_native_gone(event: Event, name: str, tags: Mapping[str, str]) -> bool:

@@ -239,8 +239,8 @@ class Work:
                     case Ask.UNDONE_SINCE:
                         facts = replace(facts, undone_since=stack.undone_since(self.event))
                     case Ask.BORROWERS:
-                        claims = borrowers(_claims_of(facts.live), self.event)
-                        facts = replace(facts, has_borrower=stack.has_borrower(self.event, self.name, claims))
+                        in_front = borrowers(_claims_of(facts.live), self.event)
+                        facts = replace(facts, never_created=stack.never_created(self.event, self.name, in_front))
                     case Ask.NATIVE:
                         tags = (facts.live or {}).get("Tags", {})
                         facts = replace(facts, is_native_gone=stack.is_native_gone(self.event, self.name, tags))
@@ -253,7 +253,7 @@ class Work:
     def _facts_with(self, live: Live | None) -> Facts:
         """The facts of the last decision, with another look at the domain: by now others may have it on loan."""
         facts = replace(self._facts, live=live, seen_since=self._seen_since(live))
-        return facts if _claims_of(live) == _claims_of(self._facts.live) else replace(facts, has_borrower=None)
+        return facts if _claims_of(live) == _claims_of(self._facts.live) else replace(facts, never_created=None)
 
     def _seen_since(self, live: Live | None) -> float:
         """Since when the event sees the claims of the domain. It stays the same at each look, as long as they do."""

@@ -114,7 +114,7 @@ class Row:
     rollback: Rollback | None = None
     is_native_gone: bool | None = None
     undone_since: float | None = None
-    has_borrower: bool | None = None
+    never_created: frozenset[str] | None = None
 
 
 CREATE, ADOPTING = request("Create"), request("Create", AdoptExisting=True)
@@ -133,6 +133,8 @@ DELETE_MADE_UP = request("Delete", MADE_UP)
 DELETE_MADE_UP_UNPROTECTED = request("Delete", MADE_UP, DeletionProtection=False)
 LENT_OUT = live(THEIRS_ON_LOAN, MADE)
 LENT_TO_SIBLING = live(SIBLINGS_ON_LOAN, MADE)
+LENT_ON = live(Claim(STACK, "Third", ADOPTED), SIBLINGS_ON_LOAN, MADE)
+LENT_OUT_BY_SIBLING, ASKED = live(THEIRS_ON_LOAN, SIBLINGS_ON_LOAN, MADE), Ask.BORROWERS
 EXISTS = "Domain customers already exists and "
 INTEGRATION = Use("an integration")
 DENIED = Use("possibly integrations: ListIntegrations: not allowed", is_known=False)
@@ -619,18 +621,34 @@ ROWS = [
         live(SIBLINGS_ON_LOAN, MADE),
         Change,
         (Claim(STACK, "Other", EARLIER),),
-        has_borrower=True,
+        never_created=frozenset(),
     ),
     Row("what is lent to a sibling: does that have it?", DELETE, live(SIBLINGS_ON_LOAN, MADE), Ask.BORROWERS),
     *(
-        Row(f"what is lent to a sibling that was never created, {words}", event, there, plan, left, has_borrower=False)
+        Row(
+            f"what is lent to a sibling that was never created, {words}",
+            event,
+            there,
+            plan,
+            left,
+            never_created=frozenset({"Other"}),
+        )
         for words, event, there, plan, left in (
             ("is deleted", DELETE, live(SIBLINGS_ON_LOAN, MADE, profiles=7), Destroy, None),
             ("protected and in use", DELETE_PROTECTED, live(SIBLINGS_ON_LOAN, MADE, profiles=7), Refuse, None),
             ("found again", DELETE, live(SIBLINGS_ON_LOAN, FOUND_AGAIN), Ask.CONTENTS, None),
             ("taken over", DELETE, live(SIBLINGS_ON_LOAN, TAKEN_OVER, THEIRS), Change, (THEIRS,)),
+            ("and lent on by it", DELETE, LENT_ON, Change, (Claim(STACK, "Third", EARLIER),)),
+            (
+                "and lent on by it to another stack",
+                DELETE,
+                live(THEIRS_ON_LOAN, SIBLINGS_ON_LOAN, MADE),
+                Change,
+                (Claim(ELSEWHERE, "Domain", INHERITED),),
+            ),
         )
     ),
+    Row("what is lent to a sibling and by it to another stack: was that created?", DELETE, LENT_OUT_BY_SIBLING, ASKED),
     *(
         Row(
             f"a domain found again and lent to another stack, {words}",
@@ -657,7 +675,7 @@ ROWS = [
         live(SIBLINGS_ON_LOAN, FOUND_AGAIN),
         Change,
         (Claim(STACK, "Other", FOUND),),
-        has_borrower=True,
+        never_created=frozenset(),
     ),
     Row(
         "a domain that was inherited and lent on loses its claim, without a question",
@@ -672,7 +690,7 @@ ROWS = [
         live(SIBLINGS_ON_LOAN, TAKEN_OVER, THEIRS),
         Change,
         (SIBLINGS_ON_LOAN, THEIRS),
-        has_borrower=True,
+        never_created=frozenset(),
     ),
     Row("a Delete leaves what another stack has", DELETE, live(THEIRS), Leave, why="now belongs to Domain"),
     Row("a Delete leaves what a sibling has", DELETE, live(SIBLINGS), Leave, why="now belongs to Other"),
@@ -786,7 +804,7 @@ def test_what_happens_on_each_event(row: Row) -> None:
         row.contents,
         row.rollback,
         row.undone_since,
-        has_borrower=row.has_borrower,
+        never_created=row.never_created,
         is_native_gone=row.is_native_gone,
     )
     plan = decide(row.event, facts)
