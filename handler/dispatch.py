@@ -18,6 +18,8 @@ from handler.telemetry import logger
 
 __all__ = ["CustomResource", "Handler", "Invocation", "Outcome"]
 
+# Of https://docs.aws.amazon.com/lambda/latest/dg/services-cloudformation.html and Lambda's test event "cloudformation".
+_PLACEHOLDER = "pre-signed-s3-url-for-response"
 _LOCAL_SECONDS = 10.0  # for the delivery to a ResponseURL that a developer may have made up
 
 
@@ -58,12 +60,12 @@ class CustomResource:
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Handle one event. Returns the answer, for `sam local invoke` to show.
 
-        Raises ValueError for an event without ResponseURL, AnswerNotTakenError for an answer that could not be
+        Raises ValueError for an event without a usable ResponseURL, AnswerNotTakenError for an answer that could not be
         delivered. Run locally it raises neither.
         """
         started, url = time.monotonic(), event.get("ResponseURL")
-        if not (url or _is_local()):
-            raise ValueError("An event without ResponseURL isn't CloudFormation's")
+        if not (_is_usable(url) or _is_local()):
+            raise ValueError("An event without a ResponseURL that can be used isn't CloudFormation's")
         request = read(event)
         telemetry.begin(request, getattr(context, "aws_request_id", ""))
         invocation = invocation_of(request, context)
@@ -77,6 +79,11 @@ class CustomResource:
             seconds, throttled = time.monotonic() - started, invocation.attempts.throttled
             telemetry.end(request, told, seconds, throttled=throttled, bug=bug)
         return sent
+
+
+def _is_usable(url: Any) -> bool:
+    """Whether an answer can be sent there: it is no placeholder, as in the test event that Lambda's console offers."""
+    return bool(url) and _PLACEHOLDER not in str(url).lower()
 
 
 def _is_local() -> bool:

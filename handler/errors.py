@@ -160,9 +160,9 @@ def _refused(code: str, text: str, call: Call, seconds: float) -> str:
     if call.only_rules:
         # As the API's model documents RuleBasedMatchingStatus.
         return (
-            f"{words}. The API does not change the rules while RuleBasedMatching.Status of the domain is IN_PROGRESS, "
-            "nor for a day after it became ACTIVE (aws customer-profiles get-domain shows it). Wait, then update the "
-            "stack again; if a rollback failed, run aws cloudformation continue-update-rollback"
+            f"{words}. If RuleBasedMatching.Status of the domain is IN_PROGRESS, or became ACTIVE less than a day ago "
+            "(aws customer-profiles get-domain shows it), the API does not change the rules: wait, then update the "
+            "stack again, or, if a rollback failed, run aws cloudformation continue-update-rollback"
         )
     return words
 
