@@ -106,8 +106,6 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
 @resource.delete
 def delete(event: Event, invocation: Invocation) -> Outcome:
     """Delete the domain, or give it back, if it is this resource's. Returns the physical id."""
-    if event.made_nothing:  # an API that is out of reach must not keep a stack from rolling back
-        return Outcome(event.physical_id)
     domains = Domains(_client, invocation.account, invocation.attempts, invocation.deadline)
     asked = translate_leniently(event.properties, domains.shape)
     known = event.physical_id if is_domain_name(event.physical_id, domains.shape) else ""

@@ -288,6 +288,17 @@ class TestEveryEventIsAnswered:
             expected = f"create-failed:{asked['RequestId']}" if request_type == "Create" else "customers"
             assert answer["PhysicalResourceId"] == expected
 
+    def test_after_an_error_at_the_start_the_delete_after_a_create_that_made_nothing_succeeds(
+        self, mailbox: Mailbox, context: Context
+    ) -> None:
+        resource = resource_with(lambda event, invocation: pytest.fail("the handler ran"))
+        resource.init_failure(RuntimeError("no credentials"))
+
+        resource(sent("Delete", mailbox, PhysicalResourceId="create-made-nothing:1"), context)
+
+        answer = the_answer(mailbox)
+        assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", "create-made-nothing:1")
+
     def test_without_a_client_every_event_is_answered(
         self, mailbox: Mailbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
