@@ -106,8 +106,38 @@ def _differing(desired: Desired, old: Desired, live: Live, shape: StructureShape
     for name, value in desired.settings.items():
         wanted, there, before = (_comparable(each, name) for each in (value, live.get(name), old.settings.get(name)))
         if _differs(wanted, there, before, only_changes=name in LOCKED_DURING):
-            differing[name] = value
+            before, has_rules = old.settings.get(name), name in LOCKED_DURING
+            differing[name] = _with_unnamed(
+                value, live.get(name), before, shape.members.get(name), keeps_levels=not has_rules
+            )
     return differing
+
+
+def _with_unnamed(value: Any, live: Any, old: Any, shape: Any, *, keeps_levels: bool = True) -> Any:
+    """The value with what the live structure has and the template never named: the API replaces a structure whole.
+
+    Without `keeps_levels` whole numbers are left out: the highest level of rules may be one that other rules lack.
+    """
+    members = getattr(shape, "members", None)
+    if not members or not isinstance(value, Mapping) or not isinstance(live, Mapping):
+        return value
+    before = old if isinstance(old, Mapping) else {}
+    unnamed = {
+        name: item
+        for name, item in askable(live, shape).items()
+        if name not in value and name not in before and (keeps_levels or members[name].type_name != "integer")
+    }
+    named = {
+        name: _with_unnamed(item, live.get(name), before.get(name), members.get(name)) for name, item in value.items()
+    }
+    return {**unnamed, **named}
+
+
+def askable(value: Any, shape: Any) -> Any:
+    """A reported value without what the API only reports, such as a status."""
+    if isinstance(value, Mapping) and shape.type_name == "structure":
+        return {name: askable(item, shape.members[name]) for name, item in value.items() if name in shape.members}
+    return value
 
 
 def sends_locked(changes: Changes, live: Live) -> bool:

@@ -18,11 +18,12 @@ def is_expected(error: BaseException | None) -> bool:
 
 def malformed(event: Event) -> RefusedError | None:
     """Why the event can't come from CloudFormation; None if it can."""
-    if event.request_type in REQUEST_TYPES and event.request_id and event.stack_id and event.logical_id:
+    has_ids = event.request_id and event.stack_id and event.logical_id and (event.physical_id or event.is_create)
+    if event.request_type in REQUEST_TYPES and has_ids:
         return None
     return RefusedError(
         "This is not a request of CloudFormation: it needs a RequestType of Create, Update or Delete, "
-        "a RequestId, a StackId and a LogicalResourceId"
+        "a RequestId, a StackId and a LogicalResourceId, and but for a Create a PhysicalResourceId"
     )
 
 

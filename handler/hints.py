@@ -64,9 +64,7 @@ def for_text(raw: str, is_right: IsRight) -> str:
     for meant, why in _texts_in(raw):
         if meant != raw and is_right(meant):
             return f"; {why}: write {quoted(meant)}"
-    if "${" in raw:
-        return "; only !Sub replaces ${...}"
-    return "; write !Ref AWS::NoValue" if raw == "AWS::NoValue" else ""
+    return "; only !Sub replaces ${...}" if "${" in raw else ""
 
 
 def for_characters(raw: str, is_right: IsRight) -> str:

@@ -24,6 +24,7 @@ DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 _MOST_DIGITS = 40  # more than any bound of the API has; int() refuses some thousands with an error of its own
 _MOST_PROBLEMS = 100  # that get a suggestion: an answer has room for fewer, and finding the nearest name takes a while
+_NO_VALUE = "AWS::NoValue"
 _UNRESOLVED = (
     "has arrived as {{resolve:...}}, which CloudFormation has not replaced by the value; "
     "pass it in as a template parameter of type AWS::SSM::Parameter::Value<String>"
@@ -50,6 +51,8 @@ class Converter:
         """
         if isinstance(raw, str) and "{{resolve:" in raw:
             return self.wrong(path, _UNRESOLVED)
+        if raw == _NO_VALUE:
+            return self.wrong(path, f"is the text {_NO_VALUE}; write !Ref {_NO_VALUE}")
         convert = getattr(self, f"_{shape.type_name}", self._string)
         return convert(shape, raw, path)
 

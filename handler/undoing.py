@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from botocore.model import StructureShape
 
@@ -173,7 +171,7 @@ def _put_back(event: Event, desired: Desired, before: Live, facts: Facts, shape:
     names = set(desired.settings).difference(*updates)
     wanted = Desired(
         desired.name,
-        {name: _askable(before[name], shape.members[name]) for name in names if name in before},
+        {name: changes.askable(before[name], shape.members[name]) for name in names if name in before},
         {key: old for key, old in before.get("Tags", {}).items() if key in tags and tags[key] == desired.tags.get(key)},
     )
     desired = replace(
@@ -182,13 +180,6 @@ def _put_back(event: Event, desired: Desired, before: Live, facts: Facts, shape:
         tags={key: value for key, value in desired.tags.items() if tags.get(key) == value},
     )
     return Change(desired.name, changes.find(wanted, desired, live, tags_of(claims), shape))
-
-
-def _askable(value: Any, shape: Any) -> Any:
-    """A reported value without what the API only reports, such as a status."""
-    if isinstance(value, Mapping) and shape.type_name == "structure":
-        return {name: _askable(item, shape.members[name]) for name, item in value.items() if name in shape.members}
-    return value
 
 
 def use_of(facts: Facts) -> Use | Ask:

@@ -16,6 +16,7 @@ SHAPE: Any = faults.service_model().operation_model("CreateDomain").input_shape
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1"
 QUEUE = "https://sqs.eu-central-1.amazonaws.com/123456789012/dead-letters"
 SCHEDULE = {"DayOfTheWeek": "SUNDAY", "Time": "03:00"}
+EXPORTING = {"S3Exporting": {"S3BucketName": "results"}}
 OFF, ON = {"Enabled": False}, {"Enabled": True}
 RULES = {"Enabled": True, "MatchingRules": [{"Rule": ["Attributes.id"]}]}
 
@@ -59,6 +60,38 @@ DIFFERENCES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = 
         {"Matching": {"Enabled": True, "JobSchedule": SCHEDULE}},
         {"Matching": {"Enabled": True, "JobSchedule": {**SCHEDULE, "Time": "04:00"}}},
         {"Matching": {"Enabled": True, "JobSchedule": SCHEDULE}},
+    ),
+    "what a structure has, and the template never named, is sent along": (
+        {"Matching": {"Enabled": True, "JobSchedule": SCHEDULE}},
+        {
+            "Matching": {
+                "Enabled": True,
+                "JobSchedule": {**SCHEDULE, "Time": "04:00"},
+                "AutoMerging": {"Enabled": True, "MinAllowedConfidenceScoreForMerging": 0.5},
+                "ExportingConfig": EXPORTING,
+            }
+        },
+        {
+            "Matching": {
+                "Enabled": True,
+                "JobSchedule": SCHEDULE,
+                "AutoMerging": {"Enabled": True, "MinAllowedConfidenceScoreForMerging": 0.5},
+                "ExportingConfig": EXPORTING,
+            }
+        },
+    ),
+    "what another set of rules may not have, and what the API only reports, is not": (
+        {"RuleBasedMatching": RULES},
+        {
+            "RuleBasedMatching": {
+                **RULES,
+                "MatchingRules": [{"Rule": ["Phone"]}, {"Rule": ["LastName"]}],
+                "MaxAllowedRuleLevelForMerging": 2,
+                "ExportingConfig": EXPORTING,
+                "Status": "ACTIVE",
+            }
+        },
+        {"RuleBasedMatching": {**RULES, "ExportingConfig": EXPORTING}},
     ),
     "a member that the service filled in is no difference": (
         {"Matching": ON},

@@ -176,9 +176,13 @@ TRAPS: dict[str, tuple[dict[str, Any], list[str]]] = {
             f"Tags: must be a map of tags, or a list of Key and Value, not ''{EMPTY}",
         ],
     ),
+    "AWS::NoValue as a text that the pattern would take": (
+        {"DefaultEncryptionKey": "AWS::NoValue"},
+        ["DefaultEncryptionKey: is the text AWS::NoValue; write !Ref AWS::NoValue"],
+    ),
     "AWS::NoValue as a text": (
         {"DomainName": "AWS::NoValue"},
-        [f"DomainName: 'AWS::NoValue' does not match {NAME}; write !Ref AWS::NoValue"],
+        ["DomainName: is the text AWS::NoValue; write !Ref AWS::NoValue"],
     ),
     "a line break from YAML's block form": (
         {"DomainName": yaml.safe_load("|\n  amazon-connect-customers\n")},
