@@ -100,7 +100,10 @@ class Work:
         try:
             if self.done.before is not None:
                 return self._restored()
-            self._settle(undo, self.look(), self._stop_if_continued)
+            live = self.look()
+            if live is None and self.done.has_made:  # GetDomain may not see it yet
+                live = self.look_late()
+            self._settle(undo, live, self._stop_if_continued)
             live = self.look()
         except ContinuedError as stopped:
             return f"Not all of it was undone: {stopped}"

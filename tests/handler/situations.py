@@ -33,6 +33,7 @@ QUEUE = "https://sqs.eu-central-1.amazonaws.com/123456789012/dead-letters"
 _REFUSALS = {fault.name: fault for fault in faults_of_the_api(service_model()) if fault.acts is Acts.NEVER}
 THROTTLED = _REFUSALS["ThrottlingException"]
 DENIED = _REFUSALS["AccessDeniedException"]
+ABSENT = _REFUSALS["ResourceNotFoundException"]
 FAILING = _REFUSALS["InternalServerException"]
 NOT_GRANTED = _REFUSALS["BadRequestException"]  # as for a queue whose policy has not spread yet
 _TIMEOUTS = {fault.acts: fault for fault in faults_of_the_wire() if fault.name == "read timeout"}

@@ -17,7 +17,7 @@ from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, anot
 from tests.handler.faults import REGION, Clock, Fault, Wire, client, live_domains
 from tests.handler.listed import ListedStacks
 from tests.handler.listed_resource import MADE_UP, ListedResource
-from tests.handler.situations import ADOPTING, CHANGED, DENIED, LEAST, THROTTLED, days, overtaken, right_after
+from tests.handler.situations import ABSENT, ADOPTING, CHANGED, DENIED, LEAST, THROTTLED, days, overtaken, right_after
 from tests.handler.stacks import succeeded
 
 MINE = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "an-earlier-create"}
@@ -381,4 +381,19 @@ def test_a_cancelled_create_removes_what_it_made_though_the_next_create_is_runni
     sent = resource.event("Create", LEAST)
     with right_after(wire, "CreateDomain", meanwhile):
         assert not succeeded(resource.deliver(sent))
+    assert live_domains() == {}
+
+
+def test_a_cancelled_create_removes_what_it_made_though_the_api_does_not_show_it_at_once(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    shown_at = clock.now + 13
+
+    def meanwhile() -> None:
+        clock.now += 10
+        resource.lists("CREATE_FAILED")
+
+    with right_after(wire, "CreateDomain", meanwhile):
+        wire.begin(lambda attempt, operation: ABSENT if operation == "GetDomain" and clock.now < shown_at else None)
+        assert not succeeded(resource.create(LEAST))
     assert live_domains() == {}
