@@ -24,7 +24,7 @@ from typing import Any
 from handler import advice, decision, deletion, stack, timeliness, undoing
 from handler.changes import Live
 from handler.dispatch import CustomResource, Invocation, Outcome
-from handler.domains import ApiError, Domains, connect
+from handler.domains import ApiError, Domains, connect, names_resources
 from handler.errors import Kind
 from handler.event import Event
 from handler.outputs import outputs
@@ -68,8 +68,13 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
         domains,
         desired.name,
         put_back=[
-            functools.partial(put_back, event, desired, shape=shape)
-            for put_back in (undoing.put_back_settings, undoing.put_back_claims)
+            functools.partial(
+                undoing.put_back_settings, event, desired, shape=shape, of=lambda each: not names_resources(each, shape)
+            ),
+            functools.partial(
+                undoing.put_back_settings, event, desired, shape=shape, of=lambda each: names_resources(each, shape)
+            ),
+            functools.partial(undoing.put_back_claims, event, desired, shape=shape),
         ],
     )
     for advised in advice.find(desired):

@@ -16,7 +16,7 @@ from handler.errors import ApiError, Call, DomainNotFoundError
 from handler.plans import Use
 from handler.telemetry import logger
 
-__all__ = ["ApiError", "DomainNotFoundError", "Domains", "connect"]
+__all__ = ["ApiError", "DomainNotFoundError", "Domains", "connect", "names_resources"]
 
 # Pauses in seconds between the looks for a domain that may still come into being.
 _LATE_PAUSES = (1, 2, 4, 8)
@@ -156,12 +156,17 @@ class Domains:
             operation,
             name,
             self.arn(name),
-            names_resources=names_any(_RESOURCES, arguments, shape),
+            names_resources=names_resources(arguments, shape),
             only_rules=operation == "UpdateDomain" and set(arguments) == {"RuleBasedMatching"},
         )
         if "DomainName" in shape.members:
             arguments = {"DomainName": name, **arguments}
         return self._calls.make(call, arguments, **how)
+
+
+def names_resources(arguments: Mapping[str, Any], shape: Any) -> bool:
+    """Whether a key, a queue or a bucket is named, whose policies the API checks."""
+    return names_any(_RESOURCES, arguments, shape)
 
 
 def names_any(members: frozenset[str], value: Any, shape: Any) -> bool:

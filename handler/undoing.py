@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from botocore.model import StructureShape
 
@@ -14,6 +16,8 @@ from handler.ownership import NATIVE_STACK_ID, Claim, Owner, owner, read_claims,
 from handler.plans import Ask, Change, Destroy, Facts, Leave, Plan, Use
 from handler.properties import Desired
 from handler.timeliness import BETWEEN_CLOCKS, Rollback
+
+Settings = Mapping[str, Any]
 
 _COUNTS = {"ProfileCount": "profiles", "ObjectCount": "objects"}  # of Stats: customer data
 
@@ -125,17 +129,21 @@ def go_back(event: Event, desired: Desired, old: Desired, live: Live | None, sha
     return converge(old, desired, live, claims, shape)
 
 
-def put_back_settings(event: Event, desired: Desired, before: Live, facts: Facts, shape: StructureShape) -> Plan:
+def put_back_settings(
+    event: Event, desired: Desired, before: Live, facts: Facts, shape: StructureShape, of: Callable[[Settings], bool]
+) -> Plan:
     """Put the settings back after a takeover that failed, or a domain found again, while it is still claimed.
 
-    `desired` is what the event wanted, `before` the domain as it was. `facts.live` is as it is now.
+    `desired` is what the event wanted, `before` the domain as it was. `facts.live` is as it is now. `of` tells which
+    settings: those that name a queue or a key can be refused by now, and must not hold the others up.
     """
     plan = _put_back(event, desired, before, facts, shape)
     if isinstance(plan, Leave):
         return plan
     if not isinstance(plan, Change):  # the domain is to be deleted, or is in use: put_back_claims decides that
         return Change(desired.name, Changes())
-    return replace(plan, changes=Changes(updates=plan.changes.updates, postponed=plan.changes.postponed))
+    chosen = ({name: value for name, value in update.items() if of({name: value})} for update in plan.changes.updates)
+    return replace(plan, changes=Changes(updates=tuple(filter(None, chosen)), postponed=plan.changes.postponed))
 
 
 def put_back_claims(event: Event, desired: Desired, before: Live, facts: Facts, shape: StructureShape) -> Plan:

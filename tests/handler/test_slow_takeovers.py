@@ -399,3 +399,26 @@ def test_a_rename_that_took_a_domain_over_gives_it_back_though_the_update_that_r
     with right_after(wire, "UpdateDomain", meanwhile):
         assert not succeeded(resource.update(ADOPTING, OTHER, "other"))
     assert (domain.tags, days()) == (before, 7)
+
+
+def test_an_old_queue_that_is_refused_by_now_does_not_keep_the_other_settings_of_a_cancelled_takeover(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    domain = existing_domain(THEIRS, days=400)
+    domain.configuration["DeadLetterQueueUrl"] = f"{QUEUE}-of-theirs"
+    updates = 0
+
+    def cancelled() -> None:
+        clock.now += 5
+        resource.lists("CREATE_FAILED")
+
+    def old_queue_is_refused(attempt: int, operation: str) -> Fault | None:
+        nonlocal updates
+        updates += operation == "UpdateDomain"
+        return NOT_GRANTED if operation == "UpdateDomain" and updates > 2 else None  # the third one
+
+    with right_after(wire, "UpdateDomain", cancelled):
+        wire.begin(old_queue_is_refused)
+        answer = resource.create({**ADOPTING, "DefaultExpirationDays": 7, "DeadLetterQueueUrl": QUEUE})
+    assert "could not be put back as it was before: UpdateDomain" in answer["Reason"]
+    assert (domain.tags, days()) == (THEIRS, 400)
