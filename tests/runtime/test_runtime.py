@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -90,12 +91,9 @@ class TestACreateDomainThatHangsPastTheDeadline:
         deleted = deliver(runtime, mailbox, delete_of(create, answer))
 
         assert deleted["Status"] == "SUCCESS"
-        assert [call for call in api.calls if not call.startswith("List")] == [
-            "CreateDomain",
-            "GetDomain",
-            "GetDomain",
-            "DeleteDomain",
-        ]
+        # On a slow machine it looks once more before it deletes.
+        calls = [call for call, _ in itertools.groupby(call for call in api.calls if not call.startswith("List"))]
+        assert calls == ["CreateDomain", "GetDomain", "DeleteDomain"]
         assert not api.domains, "an orphan"
 
 
