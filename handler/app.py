@@ -63,17 +63,14 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
     stack_tags = stack.tags(event)
     desired = _with_stack_tags(desired, stack_tags, shape)
     old = asked_for_before(event, shape)
+    put_back = functools.partial(undoing.put_back_settings, event, desired, shape=shape)
     work = Work(
         event,
         domains,
         desired.name,
         put_back=[
-            functools.partial(
-                undoing.put_back_settings, event, desired, shape=shape, of=lambda each: not names_resources(each, shape)
-            ),
-            functools.partial(
-                undoing.put_back_settings, event, desired, shape=shape, of=lambda each: names_resources(each, shape)
-            ),
+            functools.partial(put_back, of=lambda settings: not names_resources(settings, shape)),
+            functools.partial(put_back, of=lambda settings: names_resources(settings, shape)),
             functools.partial(undoing.put_back_claims, event, desired, shape=shape),
         ],
     )
@@ -83,9 +80,7 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
         is_leftover = timeliness.has_never_succeeded(event, unwanted.listed, desired.name)
         raise RefusedError(f"{unwanted.why}. {work.withdrawn() if is_leftover else 'Nothing was changed'}")
 
-    # What an update with a mistake asked for was not carried out, but an update before it may have made its domain.
-    name_before = old.name or translate_leniently(event.old_properties, shape).name
-    undo_failed = _undo_replacement(event, domains, old, event.replacement_to_undo(desired.name, name_before))
+    undo_failed = _undo_replacement(event, domains, old, _replacement_to_undo(event, desired, old, shape))
     if undo_failed and not event.is_for(desired.name):  # nothing else is made while that domain may be left
         raise undo_failed
     # A Create or a rename most likely finds no domain. If there is one, CreateDomain says so: one call less.
@@ -149,6 +144,17 @@ def _was_repeated(work: Work) -> bool:
     if (listed := work.questions.listed()) is None:
         return False
     return timeliness.has_succeeded(listed, work.name) or timeliness.is_later_at_work(work.event, listed)
+
+
+def _replacement_to_undo(event: Event, desired: Desired, old: Desired, shape: Any) -> str:
+    """The domain that a replacement before this event may have made, "" if there is none.
+
+    What an update with a mistake asked for was not carried out, but an update before it may have made its domain.
+    """
+    if event.is_create:
+        return ""
+    name_before = old.name or translate_leniently(event.old_properties, shape).name
+    return event.replacement_to_undo(desired.name, name_before)
 
 
 def _undo_replacement(event: Event, domains: Domains, old: Desired, name: str) -> ApiError | RefusedError | None:

@@ -106,29 +106,27 @@ def _differing(desired: Desired, old: Desired, live: Live, shape: StructureShape
     for name, value in desired.settings.items():
         wanted, there, before = (_comparable(each, name) for each in (value, live.get(name), old.settings.get(name)))
         if _differs(wanted, there, before, only_changes=name in LOCKED_DURING):
-            before, has_rules = old.settings.get(name), name in LOCKED_DURING
-            differing[name] = _with_unnamed(
-                value, live.get(name), before, shape.members.get(name), keeps_levels=not has_rules
-            )
+            differing[name] = _with_unnamed(name, value, live.get(name), old.settings.get(name), shape)
     return differing
 
 
-def _with_unnamed(value: Any, live: Any, old: Any, shape: Any, *, keeps_levels: bool = True) -> Any:
+def _with_unnamed(name: str, value: Any, live: Any, old: Any, parent: Any) -> Any:
     """The value with what the live structure has and the template never named: the API replaces a structure whole.
 
-    Without `keeps_levels` whole numbers are left out: the highest level of rules may be one that other rules lack.
+    Left out are the highest levels of rules, which are whole numbers: the template's rules may not have such a level.
     """
-    members = getattr(shape, "members", None)
-    if not members or not isinstance(value, Mapping) or not isinstance(live, Mapping):
+    shape = parent.members.get(name)
+    if not (isinstance(value, Mapping) and isinstance(live, Mapping) and hasattr(shape, "members")):
         return value
     before = old if isinstance(old, Mapping) else {}
     unnamed = {
-        name: item
-        for name, item in askable(live, shape).items()
-        if name not in value and name not in before and (keeps_levels or members[name].type_name != "integer")
+        member: item
+        for member, item in askable(live, shape).items()
+        if member not in {*value, *before} and not (name in LOCKED_DURING and isinstance(item, int))
     }
     named = {
-        name: _with_unnamed(item, live.get(name), before.get(name), members.get(name)) for name, item in value.items()
+        member: _with_unnamed(member, item, live.get(member), before.get(member), shape)
+        for member, item in value.items()
     }
     return {**unnamed, **named}
 

@@ -53,6 +53,11 @@ class Event:
     sent_at: int | None = None
 
     @property
+    def resource(self) -> tuple[str, str]:
+        """The resource that it is for: its stack and its logical id."""
+        return self.stack_id, self.logical_id
+
+    @property
     def domain_name(self) -> Any:
         """DomainName of ResourceProperties as it came, or None; it need not be a name."""
         return _property(self.properties, "DomainName")

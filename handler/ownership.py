@@ -119,7 +119,7 @@ class Claim:
 
     def is_of(self, event: Event) -> bool:
         """Whether it is the claim of the event's resource."""
-        return self.resource == (event.stack_id, event.logical_id)
+        return self.resource == event.resource
 
     def was_given_up_by(self, event: Event) -> bool:
         """Whether it is an older claim of the event's resource, which has taken its retained domain back since."""
@@ -281,7 +281,7 @@ def restored(claims: Claims, kept: Claims, event: Event) -> Claims | None:
     event then removes for its own. Without its claim a resource that still has the domain could not keep it. A maker
     that has let go meanwhile has marked the one in front as `inherited`. A borrower that has let go has not.
     """
-    ours = {claim.resource for claim in kept} | {(event.stack_id, event.logical_id)}
+    ours = {event.resource, *(claim.resource for claim in kept)}
     in_front = tuple(itertools.takewhile(lambda claim: claim.resource not in ours, claims))
     is_lost = bool(kept) and not kept[-1].is_adopted and kept[-1].resource not in {claim.resource for claim in claims}
     return (*in_front, *kept) if is_lost and in_front and in_front[-1].is_adopted else None

@@ -51,6 +51,12 @@ def described(raw: Any) -> str:
 
 def suggestion(name: Any, known: Iterable[str]) -> str:
     """The known name that is near this one, as the end of a message; "" where none is near."""
+    meant = nearest(name, known)
+    return f"; did you mean {meant}?" if meant else ""
+
+
+def nearest(name: Any, known: Iterable[str]) -> str:
+    """The known name that is near this one; "" where none is."""
     import difflib  # needed for mistakes only, so not at every cold start
 
     typed = name[:_MOST_QUOTED].lower() if isinstance(name, str) else ""
@@ -62,8 +68,8 @@ def suggestion(name: Any, known: Iterable[str]) -> str:
         is_part = len(typed) >= _SHORTEST_PART and (meant.startswith(typed) or meant.endswith(typed))
         return max(whole, float(is_part)), whole
 
-    nearest = max(known, key=likeness, default="")
-    return f"; did you mean {nearest}?" if nearest and likeness(nearest)[0] >= _NEAR else ""
+    likest = max(known, key=likeness, default="")
+    return likest if likest and likeness(likest)[0] >= _NEAR else ""
 
 
 def _is_plain(step: str | int) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from botocore.model import Shape
 
 from handler import hints
-from handler.problems import Path, Problem, described, quoted, suggestion
+from handler.problems import Path, Problem, described, nearest, quoted, suggestion
 
 INVALID: Any = object()
 
@@ -43,6 +43,7 @@ class Converter:
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self._misspelled: set[Path] = set()  # members that unknown names most likely mean
 
     def convert(self, shape: Shape, raw: Any, path: Path) -> Any:
         """Convert one value; INVALID, with a problem noted, where that can't be.
@@ -60,25 +61,24 @@ class Converter:
         """Convert a map of named members; a member with a problem is left out of what comes back."""
         if not isinstance(raw, Mapping):
             return self.wrong(path, f"must be a map of properties, not {described(raw)}{hints.for_map(raw, members)}")
-        values, unknown = {}, []
+        values = {}
         for name, item in raw.items():
             if name not in members:
-                unknown.append(self.unknown((*path, name), members))
-                self.wrong((*path, name), unknown[-1])
+                self.wrong((*path, name), self.unknown((*path, name), members))
                 continue
             value = self.convert(members[name], item, (*path, name))
             if value is not INVALID:
                 values[name] = value
         for name in required:
-            is_misspelled = any(text.endswith(f" {name}?") for text in unknown)  # one mistake is one problem
-            if name not in raw and not is_misspelled:
+            if name not in raw and (*path, name) not in self._misspelled:  # one mistake is one problem
                 self.wrong((*path, name), "is missing; it is required")
         return values
 
     def unknown(self, path: Path, members: Mapping[str, Shape]) -> str:
         """The text of the problem that there is no such member."""
-        nearest = suggestion(path[-1], members) if len(self.problems) < _MOST_PROBLEMS else ""
-        return f"is not a property here{nearest}"
+        meant = nearest(path[-1], members) if len(self.problems) < _MOST_PROBLEMS else ""
+        self._misspelled.add((*path[:-1], meant))
+        return f"is not a property here; did you mean {meant}?" if meant else "is not a property here"
 
     def wrong(self, path: Path, text: str) -> Any:
         """Note a problem; returns INVALID."""

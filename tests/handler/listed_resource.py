@@ -10,6 +10,7 @@ from tests.handler.cloudformation import Answer, Function, Mailbox, event
 from tests.handler.environments import Environments
 from tests.handler.faults import Clock, client
 from tests.handler.listed import ListedStacks
+from tests.handler.stacks import succeeded
 
 # What CloudFormation makes up for a resource whose Create it has cancelled before the answer.
 MADE_UP = "customers-Domain-1A2B3C4D5E6F"
@@ -46,6 +47,13 @@ class ListedResource:
         """Send a Create and return its answer."""
         self.lists("CREATE_IN_PROGRESS")
         return self.deliver(self.event("Create", properties))
+
+    def create_without_answer(self, properties: dict[str, Any]) -> dict[str, Any]:
+        """Send a Create whose answer is lost, though it succeeds. Returns its event, to be delivered again."""
+        self.lists("CREATE_IN_PROGRESS")
+        sent = self.event("Create", properties)
+        assert succeeded(self.deliver(self.duplicate(sent)))
+        return sent
 
     def update(self, properties: dict[str, Any], old: dict[str, Any], physical_id: str = "customers") -> Answer:
         """Send an Update and return its answer."""

@@ -21,10 +21,10 @@ from typing import Any, TypeGuard
 
 from tests.handler.cloudformation import Answer, event, new_request_id
 
-# What CloudFormation sends if a replacement succeeds, but the stack's update fails. AWS documents neither; the local
-# engine (ministack) sends only the Delete.
 CUSTOM_TYPE, STACK_TYPE = "Custom::CustomerProfilesDomain", "AWS::CloudFormation::Stack"
 
+# What CloudFormation sends if a replacement succeeds, but the stack's update fails. AWS documents neither; the local
+# engine (ministack) sends only the Delete.
 ROLLS_BACK_WITH_UPDATE = "an Update to the old properties, then the Delete of the new domain"
 ROLLS_BACK_WITH_DELETE = "only the Delete of the new domain"
 

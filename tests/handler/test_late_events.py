@@ -355,9 +355,7 @@ def test_a_late_delivery_does_not_delete_what_an_earlier_one_made_where_its_cont
     resource: ListedResource, wire: Wire, clock: Clock
 ) -> None:
     """Somebody may have put something into it since. Only what this very delivery made must be empty."""
-    resource.lists("CREATE_IN_PROGRESS")
-    sent = resource.event("Create", LEAST)
-    assert succeeded(resource.deliver(resource.duplicate(sent)))  # its answer is lost
+    sent = resource.create_without_answer(LEAST)
     clock.now += 20
     resource.lists("CREATE_FAILED", MADE_UP)
     clock.now += 60

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from handler.ownership import ADOPTED, FOUND, INHERITED
@@ -271,21 +273,37 @@ def test_a_look_whose_response_is_slow_is_as_old_as_its_request(
     assert claimants(domain) == [(THEIR_STACK, INHERITED)]
 
 
-def test_an_empty_domain_does_not_outlive_its_lender_a_takeover_that_failed_late_and_the_rollback_of_a_third_stack(
-    resource: ListedResource, their_resource: ListedResource, third_resource: ListedResource, wire: Wire, clock: Clock
-) -> None:
-    """The lender goes during the takeover, and a third stack takes the domain over before the takeover fails."""
+@pytest.fixture
+def lender_goes_and_third_stack_comes(
+    their_resource: ListedResource, third_resource: ListedResource, clock: Clock
+) -> Callable[[], None]:
+    """A domain that the lender made an hour ago; called, the lender is deleted, and a third stack takes it over."""
     their_resource.stack_is("CREATE_IN_PROGRESS")
     assert succeeded(their_resource.create(LEAST))
     clock.now += 3600
-    resource.stack_is("CREATE_IN_PROGRESS")
 
-    def meanwhile() -> None:
+    def happens() -> None:
         assert succeeded(their_resource.delete_with_its_stack(LEAST))
         clock.now += 10
         third_resource.stack_is("CREATE_IN_PROGRESS")
         assert succeeded(third_resource.create(ADOPTING))
         third_resource.lists("CREATE_COMPLETE", "customers")
+
+    return happens
+
+
+def test_an_empty_domain_does_not_outlive_its_lender_a_takeover_that_failed_late_and_the_rollback_of_a_third_stack(
+    resource: ListedResource,
+    third_resource: ListedResource,
+    lender_goes_and_third_stack_comes: Callable[[], None],
+    wire: Wire,
+    clock: Clock,
+) -> None:
+    """The lender goes during the takeover, and a third stack takes the domain over before the takeover fails."""
+    resource.stack_is("CREATE_IN_PROGRESS")
+
+    def meanwhile() -> None:
+        lender_goes_and_third_stack_comes()
         resource.lists("CREATE_FAILED")
 
     with overtaken(wire, clock, "UpdateDomain", meanwhile, before="UpdateDomain", after=10):
@@ -298,23 +316,18 @@ def test_an_empty_domain_does_not_outlive_its_lender_a_takeover_that_failed_late
 
 
 def test_an_empty_domain_does_not_outlive_a_lender_a_borrower_and_a_third_stack_that_are_all_rolled_back(
-    resource: ListedResource, their_resource: ListedResource, third_resource: ListedResource, wire: Wire, clock: Clock
+    resource: ListedResource,
+    third_resource: ListedResource,
+    lender_goes_and_third_stack_comes: Callable[[], None],
+    wire: Wire,
+    clock: Clock,
 ) -> None:
     """The lender goes during the takeover, and a third stack takes the domain over, from which it is taken again."""
-    their_resource.stack_is("CREATE_IN_PROGRESS")
-    assert succeeded(their_resource.create(LEAST))
-    clock.now += 3600
     resource.stack_is("CREATE_IN_PROGRESS")
 
-    def meanwhile() -> None:
-        assert succeeded(their_resource.delete_with_its_stack(LEAST))
-        clock.now += 10
-        third_resource.stack_is("CREATE_IN_PROGRESS")
-        assert succeeded(third_resource.create(ADOPTING))
-        third_resource.lists("CREATE_COMPLETE", "customers")
-
     wanted = {**ADOPTING, **CHANGED}
-    with overtaken(wire, clock, "UpdateDomain", meanwhile, before="UpdateDomain", after=10, lasts=30):
+    happens = lender_goes_and_third_stack_comes
+    with overtaken(wire, clock, "UpdateDomain", happens, before="UpdateDomain", after=10, lasts=30):
         assert succeeded(resource.create(wanted))
     resource.lists("CREATE_COMPLETE", "customers")
     assert claimants(live_domains()["customers"]) == [
