@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from handler.changes import Live
+from handler.claims import Claims
 from handler.domains import ApiError, Domains
-from handler.ownership import Claims
 from handler.plans import Change, Destroy, Leave, Make, Plan
 from handler.telemetry import logger
 

@@ -2,8 +2,8 @@
 
     event in               event.py       what CloudFormation asks for
     properties translated  properties.py  along botocore's own description of the API (shapes.py)
-    decision taken         decision.py    a plan (plans.py), given the live domain, its owner (ownership.py) and what
-                           deletion.py    differs (changes.py, convergence.py)
+    decision taken         decision.py    a plan (plans.py), given the live domain, its owner (ownership.py, claims.py)
+                           deletion.py    and what differs (changes.py, convergence.py)
     API called             work.py        look, decide, act (actions.py); the operations are in domains.py, one call and
                                           its retries in calls.py (retries.py, attempts.py)
     answer out             answer.py      with attributes (outputs.py) or a reason (failures.py)

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.model import StructureShape
 
-from handler.ownership import is_ownership_key, tags_to_set
+from handler.claims import is_ownership_key, tags_to_set
 from handler.properties import SWITCH, Desired, default_of
 
 Live = Mapping[str, Any]  # a domain as GetDomain reports it

@@ -13,7 +13,7 @@ from botocore.model import StructureShape
 
 from handler import changes, refusals
 from handler.changes import Changes, Live
-from handler.ownership import Claims, is_ownership_key, tags_of, tags_to_set
+from handler.claims import Claims, is_ownership_key, tags_of, tags_to_set
 from handler.plans import Change, Plan
 from handler.properties import Desired
 

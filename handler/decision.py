@@ -37,9 +37,10 @@ from __future__ import annotations
 from botocore.model import StructureShape
 
 from handler import changes, ownership, refusals
+from handler.claims import ADOPTED, FOUND, NATIVE_STACK_ID, Claims, read_claims, tags_of
 from handler.convergence import converge
 from handler.event import Event
-from handler.ownership import ADOPTED, FOUND, NATIVE_STACK_ID, Claims, Owner, claim_of, owner, read_claims, tags_of
+from handler.ownership import Owner, claim_of, owner
 from handler.plans import Ask, Change, Facts, Leave, Make, Plan, Refuse
 from handler.properties import CLEARED_BY_EMPTY, Desired
 from handler.timeliness import Rollback

@@ -55,9 +55,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from handler import ownership, refusals
+from handler.claims import FOUND, Claims, read_claims
 from handler.convergence import reclaim
 from handler.event import Event
-from handler.ownership import FOUND, Claims, Owner, owner, read_claims
+from handler.ownership import Owner, owner
 from handler.plans import Ask, Facts, Leave, Plan, Use
 from handler.timeliness import Rollback
 from handler.undoing import destroy, undo, use_of, was_there_before

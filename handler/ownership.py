@@ -52,29 +52,12 @@ from __future__ import annotations
 
 import enum
 import itertools
-import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from handler.claims import ADOPTED, INHERITED, NO_ID, Claim, Claims, merged, read_claims
 from handler.event import Event
-
-STACK_ID = "cloudformation:stack-id"
-LOGICAL_ID = "cloudformation:logical-id"
-REQUEST_ID = "cloudformation:request-id"
-OWNERSHIP_KEYS = frozenset({STACK_ID, LOGICAL_ID, REQUEST_ID})
-
-# The native type and its system tags. They stay after a deletion that retains the domain.
-NATIVE_TYPE = "AWS::CustomerProfiles::Domain"
-NATIVE_STACK_ID = "aws:cloudformation:stack-id"
-NATIVE_LOGICAL_ID = "aws:cloudformation:logical-id"
-
-ADOPTED = "adopted"
-FOUND = "found"
-INHERITED = "inherited"  # then `:` and the time, if it is known
-NO_ID = "-"  # instead of an id whose tag was removed, and before a logical id that was given up; no id begins with it
-
-_OWNERSHIP_KEY = re.compile(f"({'|'.join(OWNERSHIP_KEYS)})([.][1-9][0-9]*)?")
 
 
 class Owner(enum.Enum):
@@ -84,98 +67,6 @@ class Owner(enum.Enum):
     LENT = "lent"
     FOREIGN = "foreign"
     UNOWNED = "unowned"
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One resource's claim to a domain; an id whose tag was removed is empty, or NO_ID once it was written again."""
-
-    stack_id: str
-    logical_id: str
-    request_id: str
-
-    @property
-    def resource(self) -> tuple[str, str]:
-        """Whose claim it is."""
-        return self.stack_id, self.logical_id
-
-    @property
-    def is_adopted(self) -> bool:
-        """Whether the domain was taken over, and not made."""
-        return self.request_id == ADOPTED
-
-    @property
-    def is_inherited(self) -> bool:
-        """Whether the resource that made the domain, in another stack, has left it to this one."""
-        return self.request_id.partition(":")[0] == INHERITED
-
-    @property
-    def inherited_at(self) -> float | None:
-        """When the domain was inherited, in seconds since 1970; None if that is not known."""
-        try:
-            return datetime.fromisoformat(self.request_id.partition(":")[2]).timestamp()
-        except (ValueError, OverflowError):  # there is none, or it was written by hand
-            return None
-
-    def is_of(self, event: Event) -> bool:
-        """Whether it is the claim of the event's resource."""
-        return self.resource == event.resource
-
-    def was_given_up_by(self, event: Event) -> bool:
-        """Whether it is an older claim of the event's resource, which has taken its retained domain back since."""
-        return self.resource == (event.stack_id, NO_ID + event.logical_id)
-
-    def may_be_of(self, event: Event) -> bool:
-        """Whether no id that is left says that it is another resource's."""
-        return self.stack_id in ("", event.stack_id) and self.logical_id in ("", event.logical_id)
-
-
-Claims = tuple[Claim, ...]
-
-
-def is_ownership_key(key: str) -> bool:
-    """Whether the resource keeps this tag key for itself."""
-    return _OWNERSHIP_KEY.fullmatch(key) is not None
-
-
-def read_claims(tags: Mapping[str, str], first: int = 0) -> Claims:
-    """The claims in a domain's tags, the holder's first; with `first=1` those behind the holder's.
-
-    Without the holder's there are none. A gap behind it is skipped: two events that change the claims at the same time
-    can leave one, and the maker's claim behind it.
-    """
-    numbers = {int((match[2] or ".0")[1:]) for match in map(_OWNERSHIP_KEY.fullmatch, tags) if match} | {first}
-    claims: list[Claim] = []
-    for index in sorted(number for number in numbers if number >= first):
-        stack_id, logical_id, request_id = (tags.get(key, "") for key in _keys(index))
-        if stack_id or logical_id:
-            # Without a request-id it is not known which event made it. But only a borrower has another claim behind it.
-            is_loan = index < max(numbers)
-            claims.append(Claim(stack_id, logical_id, request_id or (ADOPTED if is_loan else FOUND)))
-        elif index == 0:
-            break
-    return _merged(claims)
-
-
-def tags_of(claims: Claims) -> dict[str, str]:
-    """The tags that say these claims.
-
-    Each claim has all of its three tags, so that none is left of the claim that had these keys before, should the
-    change of claims stop before the tags that are no longer needed are removed.
-    """
-    return {
-        key: value or NO_ID
-        for index, claim in enumerate(claims)
-        for key, value in zip(_keys(index), (claim.stack_id, claim.logical_id, claim.request_id), strict=True)
-    }
-
-
-def tags_to_set(wanted: Mapping[str, str], live: Mapping[str, str]) -> Mapping[str, str]:
-    """The tags that say the claims, `wanted`, if any of them is not among the live tags: all of them or none.
-
-    Another event may change the claims at the same time. With a part of them, it would make up claims of nobody.
-    """
-    return wanted if any(live.get(key) != value for key, value in wanted.items()) else {}
 
 
 def owner(claims: Claims, event: Event) -> Owner:
@@ -208,7 +99,7 @@ def without_borrowers(claims: Claims, event: Event, logical_ids: Collection[str]
     """The claims without those of these resources of the event's stack in front of the one of the event's resource."""
     in_front = borrowers(claims, event)
     left = [each for each in in_front if each.stack_id != event.stack_id or each.logical_id not in logical_ids]
-    return _merged([*left, *claims[len(in_front) :]])
+    return merged([*left, *claims[len(in_front) :]])
 
 
 def has_claim(tags: Mapping[str, str], event: Event) -> bool:
@@ -223,12 +114,12 @@ def claim_of(event: Event, request_id: str) -> Claim:
 
 def hold_as(claims: Claims, claim: Claim) -> Claims:
     """Replace the holder's claim."""
-    return _merged([claim, *claims[1:]])
+    return merged([claim, *claims[1:]])
 
 
 def take_over(claims: Claims, event: Event) -> Claims:
     """Put the event's resource in front."""
-    return _merged([claim_of(event, ADOPTED), *claims])
+    return merged([claim_of(event, ADOPTED), *claims])
 
 
 def take_over_again(claims: Claims, event: Event) -> Claims:
@@ -271,7 +162,7 @@ def let_go(claims: Claims, event: Event, at: float | None) -> Claims:
             left[-1] = replace(left[-1], request_id=_inherited(at) if is_from_elsewhere else claim.request_id)
         else:
             left.append(claim)
-    return _merged(left)
+    return merged(left)
 
 
 def restored(claims: Claims, kept: Claims, event: Event) -> Claims | None:
@@ -293,20 +184,3 @@ def _inherited(at: float | None) -> str:
 
 def _is_loan_of(claim: Claim, event: Event) -> bool:
     return claim.is_of(event) and claim.is_adopted
-
-
-def _keys(index: int) -> tuple[str, str, str]:
-    suffix = f".{index}" if index else ""
-    return STACK_ID + suffix, LOGICAL_ID + suffix, REQUEST_ID + suffix
-
-
-def _merged(claims: list[Claim]) -> Claims:
-    """Count neighbours of one resource as one claim, the lower one; end with the first that is not `adopted`."""
-    merged: list[Claim] = []
-    for claim in claims:
-        if merged and merged[-1].resource == claim.resource:
-            merged.pop()
-        merged.append(claim)
-        if not claim.is_adopted:
-            break
-    return tuple(merged)

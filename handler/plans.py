@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handler.changes import Changes, Live
-from handler.ownership import Claims
+from handler.claims import Claims
 from handler.timeliness import Rollback, Unwanted
 
 

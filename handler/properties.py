@@ -13,7 +13,7 @@ from typing import Any
 from botocore.model import Shape, StructureShape
 
 from handler import hints
-from handler.ownership import OWNERSHIP_KEYS, is_ownership_key
+from handler.claims import OWNERSHIP_KEYS, is_ownership_key
 from handler.problems import Path, Problem, described, quoted
 from handler.shapes import INVALID, Converter
 

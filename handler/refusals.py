@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from handler.event import Event
-from handler.ownership import (
+from handler.claims import (
     ADOPTED,
     LOGICAL_ID,
     NATIVE_LOGICAL_ID,
@@ -21,6 +20,7 @@ from handler.ownership import (
     Claims,
     read_claims,
 )
+from handler.event import Event
 from handler.plans import Refuse, Use
 
 

@@ -16,11 +16,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from handler import history, timeliness
+from handler.claims import NATIVE_LOGICAL_ID, NATIVE_STACK_ID, NATIVE_TYPE, Claims
 from handler.cloudformation import CANT_TELL, Events, ask, describe_stack, may_ask, with_parents
 from handler.deadline import DeadlineReached
 from handler.event import Event
 from handler.history import History
-from handler.ownership import NATIVE_LOGICAL_ID, NATIVE_STACK_ID, NATIVE_TYPE, Claims
 from handler.telemetry import logger
 from handler.timeliness import NOT_LISTED, Listed, Rollback, Unwanted
 

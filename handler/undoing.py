@@ -10,9 +10,10 @@ from botocore.model import StructureShape
 
 from handler import changes, ownership, refusals
 from handler.changes import Changes, Live
+from handler.claims import NATIVE_STACK_ID, Claim, read_claims, tags_of
 from handler.convergence import converge, reclaim
 from handler.event import Event
-from handler.ownership import NATIVE_STACK_ID, Claim, Owner, owner, read_claims, tags_of
+from handler.ownership import Owner, owner
 from handler.plans import Ask, Change, Destroy, Facts, Leave, Plan, Use
 from handler.properties import Desired
 from handler.timeliness import BETWEEN_CLOCKS, Rollback

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from handler import stack, undoing
 from handler.actions import Actions
 from handler.changes import Live
+from handler.claims import Claims, read_claims
 from handler.deadline import DeadlineReached
 from handler.domains import ApiError, DomainNotFoundError, Domains
 from handler.event import Event
-from handler.ownership import Claims, Owner, borrowers, has_claim, owner, read_claims
+from handler.ownership import Owner, borrowers, has_claim, owner
 from handler.plans import (
     Ask,
     Change,

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from handler.ownership import LOGICAL_ID, is_ownership_key
+from handler.claims import LOGICAL_ID, is_ownership_key
 from local.processes import PROJECT, EngineError
 from local.story import Names, Story, edited, failure, step
 

@@ -26,7 +26,7 @@ from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
 from handler.build_artifact import shapes_needed, without_documentation
-from handler.ownership import OWNERSHIP_KEYS
+from handler.claims import OWNERSHIP_KEYS
 from handler.properties import NEEDS, OWN_PROPERTIES, most_tags
 from handler.shapes import DECIMAL, INTEGER
 

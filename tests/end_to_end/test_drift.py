@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.model import OperationModel
 
-from handler.ownership import LOGICAL_ID, OWNERSHIP_KEYS, STACK_ID
+from handler.claims import LOGICAL_ID, OWNERSHIP_KEYS, STACK_ID
 from local.engine import ACCOUNT, PROJECT, PROVIDER_STACK, REGION, Engine
 from local.policies import listed
 from tests.end_to_end.stack import Stack, domain_resource

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from handler.ownership import STACK_ID, Claim, read_claims, tags_of
+from handler.claims import STACK_ID, Claim, read_claims, tags_of
 from local.customerprofiles.models import Domain
 from tests.handler.cloudformation import ACCOUNT, STACK, stack_arn
 from tests.handler.faults import (

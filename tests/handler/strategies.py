@@ -15,7 +15,7 @@ import botocore.session
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 from hypothesis import strategies as st
 
-from handler.ownership import OWNERSHIP_KEYS
+from handler.claims import OWNERSHIP_KEYS
 from handler.properties import IGNORED, NEEDS, OWN_PROPERTIES
 
 Path = tuple[str | int, ...]

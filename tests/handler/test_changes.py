@@ -8,7 +8,7 @@ import pytest
 
 from handler import changes
 from handler.changes import LOCKED_DURING, SETS, Changes
-from handler.ownership import ADOPTED, LOGICAL_ID, REQUEST_ID, STACK_ID, Claim, tags_of
+from handler.claims import ADOPTED, LOGICAL_ID, REQUEST_ID, STACK_ID, Claim, tags_of
 from handler.properties import Desired
 from tests.handler import faults
 

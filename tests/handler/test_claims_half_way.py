@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from handler.ownership import ADOPTED, FOUND, LOGICAL_ID, Claim, Claims, read_claims, tags_of
+from handler.claims import ADOPTED, FOUND, LOGICAL_ID, Claim, Claims, read_claims, tags_of
 from local.customerprofiles.models import Domain
 from tests.handler.cloudformation import STACK
 from tests.handler.describe_api import DescribeError

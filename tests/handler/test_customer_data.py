@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from handler.ownership import FOUND, LOGICAL_ID, REQUEST_ID, STACK_ID
+from handler.claims import FOUND, LOGICAL_ID, REQUEST_ID, STACK_ID
 from tests.handler.cloudformation import STACK, Delivery, Function, Mailbox, event, stack_arn
 from tests.handler.faults import REGION, Acts, Clock, Fault, Wire, faults_of_the_api, live_domains, service_model
 from tests.handler.listed import ListedStacks

@@ -16,18 +16,8 @@ from botocore.model import StructureShape
 
 from handler import app, decision, deletion, undoing
 from handler.changes import Changes
+from handler.claims import ADOPTED, FOUND, INHERITED, LOGICAL_ID, REQUEST_ID, STACK_ID, Claim, is_ownership_key, tags_of
 from handler.event import Aftermath, Event, failed_create_id, read
-from handler.ownership import (
-    ADOPTED,
-    FOUND,
-    INHERITED,
-    LOGICAL_ID,
-    REQUEST_ID,
-    STACK_ID,
-    Claim,
-    is_ownership_key,
-    tags_of,
-)
 from handler.plans import Ask, Change, Destroy, Facts, Leave, Make, Plan, Refuse, Use
 from handler.properties import Desired, translate, translate_leniently
 from handler.timeliness import Rollback

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from handler.ownership import ADOPTED, FOUND
+from handler.claims import ADOPTED, FOUND
 from local.customerprofiles.models import Domain
 from tests.handler.cloudformation import STACK
 from tests.handler.faults import Call, Clock, Wire

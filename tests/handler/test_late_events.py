@@ -10,8 +10,8 @@ import pytest
 from botocore.stub import Stubber
 
 from handler import cloudformation as asking
+from handler.claims import LOGICAL_ID, REQUEST_ID, STACK_ID
 from handler.deadline import DeadlineReached
-from handler.ownership import LOGICAL_ID, REQUEST_ID, STACK_ID
 from local.customerprofiles.models import Domain
 from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, another_environment, event
 from tests.handler.faults import REGION, Clock, Fault, Wire, client, live_domains

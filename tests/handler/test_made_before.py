@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from handler.ownership import ADOPTED
+from handler.claims import ADOPTED
 from local.customerprofiles.models import Domain
 from tests.handler.cloudformation import ACCOUNT, stack_arn
 from tests.handler.describe_api import DescribeError

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.event import Event, read
-from handler.ownership import (
+from handler.claims import (
     ADOPTED,
     FOUND,
     LOGICAL_ID,
@@ -19,19 +18,12 @@ from handler.ownership import (
     STACK_ID,
     Claim,
     Claims,
-    Owner,
-    claim_of,
-    come_back,
-    give_back,
-    hold_as,
     is_ownership_key,
-    let_go,
-    owner,
     read_claims,
     tags_of,
-    take_over,
-    take_over_again,
 )
+from handler.event import Event, read
+from handler.ownership import Owner, claim_of, come_back, give_back, hold_as, let_go, owner, take_over, take_over_again
 from tests.handler import cloudformation
 
 STACK, ELSEWHERE = cloudformation.STACK, cloudformation.stack_arn("elsewhere")

@@ -12,7 +12,7 @@ from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handler.ownership import LOGICAL_ID, OWNERSHIP_KEYS, REQUEST_ID, STACK_ID
+from handler.claims import LOGICAL_ID, OWNERSHIP_KEYS, REQUEST_ID, STACK_ID
 from handler.properties import (
     Desired,
     InvalidPropertiesError,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handler.ownership import (
+from handler.claims import (
     ADOPTED,
     FOUND,
     NATIVE_LOGICAL_ID,

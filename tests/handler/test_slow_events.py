@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handler.ownership import ADOPTED, REQUEST_ID
+from handler.claims import ADOPTED, REQUEST_ID
 from tests.handler.cloudformation import STACK
 from tests.handler.faults import Clock, Fault, Wire, live_domains
 from tests.handler.listed_resource import MADE_UP, ListedResource

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from handler.ownership import ADOPTED, FOUND, INHERITED
+from handler.claims import ADOPTED, FOUND, INHERITED
 from tests.handler.cloudformation import STACK
 from tests.handler.describe_api import DescribeError
 from tests.handler.faults import Clock, Fault, Wire, live_domains

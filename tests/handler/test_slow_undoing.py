@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from handler.ownership import ADOPTED, FOUND
+from handler.claims import ADOPTED, FOUND
 from tests.handler.cloudformation import STACK
 from tests.handler.describe_api import DescribeError
 from tests.handler.faults import Call, Clock, Fault, Wire, live_domains

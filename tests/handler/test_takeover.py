@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from handler.ownership import ADOPTED, FOUND, LOGICAL_ID, REQUEST_ID, STACK_ID
+from handler.claims import ADOPTED, FOUND, LOGICAL_ID, REQUEST_ID, STACK_ID
 from local.customerprofiles.models import Domain
 from tests.handler import faults
 from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, event, stack_arn

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from handler.claims import LOGICAL_ID, REQUEST_ID, STACK_ID
 from handler.event import Aftermath, failed_create_id
-from handler.ownership import LOGICAL_ID, REQUEST_ID, STACK_ID
 from local.customerprofiles.models import Domain
 from tests.handler import faults
 from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, event

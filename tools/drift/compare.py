@@ -9,8 +9,9 @@ from typing import Any
 from botocore.model import StructureShape
 
 from handler import changes
+from handler.claims import LOGICAL_ID, OWNERSHIP_KEYS, STACK_ID, Claim, read_claims
 from handler.event import Event
-from handler.ownership import LOGICAL_ID, OWNERSHIP_KEYS, STACK_ID, Claim, Owner, owner, read_claims
+from handler.ownership import Owner, owner
 from handler.problems import Path, Problem
 from handler.properties import IGNORED, Desired, InvalidPropertiesError, translate, translate_leniently, with_more_tags
 from tools.drift.resolve import Unknown, without_unknowns

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from handler.ownership import LOGICAL_ID, REQUEST_ID, STACK_ID
+from handler.claims import LOGICAL_ID, REQUEST_ID, STACK_ID
 from tools.drift.compare import OWNER, Comparison, Wanted, compare
 from tools.drift.resolve import Unknown
 
