@@ -122,6 +122,17 @@ def test_identity_resolution_allows_customer_profiles_only_for_its_own_domain(en
         assert not policies.allow(ServiceRequest(action, resource, domain, ACCOUNT))
 
 
+def test_identity_resolution_allows_the_provider_to_use_its_key_as_the_parameter_key_arns_does() -> None:
+    def allowed(statements: list[dict[str, Any]]) -> set[str]:
+        return {json.dumps((statement["Action"], statement["Condition"])) for statement in statements}
+
+    provider = cfn_yaml.load(str(PROJECT / "template.yaml"))["Resources"]["Role"]["Properties"]["Policies"]
+    by_parameter = next(policy["Fn::If"][1] for policy in provider if policy.get("Fn::If", [""])[0] == "HasKeys")
+    key = cfn_yaml.load(str(EXAMPLES / "identity-resolution.yaml"))["Resources"]["Key"]["Properties"]["KeyPolicy"]
+    to_provider = [each for each in key["Statement"] if "Fn::ImportValue" in each["Principal"].get("AWS", {})]
+    assert allowed(to_provider) == allowed(by_parameter["PolicyDocument"]["Statement"])
+
+
 def test_identity_resolution_keeps_queue_and_bucket_encrypted_and_the_bucket_private(
     engine: Engine, stack: Stack
 ) -> None:
