@@ -103,7 +103,7 @@ class Calls:
     ) -> dict[str, Any]:
         """Make one attempt and note its result. Raises ApiError."""
         operation = self.operation(call.operation)
-        fate = Fate.UNKNOWN  # as it is if the deadline interrupts the attempt
+        begun, fate = time.monotonic(), Fate.UNKNOWN  # as it is if the deadline interrupts the attempt
         try:
             response: dict[str, Any] = getattr(self._client, xform_name(call.operation))(**arguments)
             errors.check_response(response, call, operation, expects)
@@ -115,6 +115,8 @@ class Calls:
                 self._attempts.note_error(str(error), throttled=error.throttled)
             raise error from raised
         finally:
+            milliseconds = round((time.monotonic() - begun) * 1000)
+            logger.debug("call", call=str(call), result=fate.value, duration_ms=milliseconds)
             if operation.http["method"] != "GET":
                 self._attempts.note(fate)
         self.retries.succeeded(call.operation)

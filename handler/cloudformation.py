@@ -19,6 +19,7 @@ from handler.deadline import DeadlineReached
 from handler.errors import is_throttled
 from handler.event import Event
 from handler.history import StackEvent
+from handler.telemetry import logger
 
 # An answer that does not come must not take the time that the event itself needs. Not the mode "standard": its budget
 # of retries outlives the event.
@@ -108,6 +109,7 @@ def ask(event: Event, operation: str, **arguments: str) -> Any:
     pauses = [pause for pause in _PAUSES if pause <= event.service_timeout / 20]  # the event needs the time for itself
     try:
         for pause in (*pauses, None):
+            logger.debug("question to CloudFormation", operation=operation)
             try:
                 return getattr(client(), xform_name(operation))(**arguments)
             except ClientError as error:

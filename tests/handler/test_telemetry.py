@@ -101,6 +101,22 @@ class TestLines:
             ["event", "DeleteDomain", "answer"],
         ]
 
+    def test_at_the_level_debug_each_call_has_a_line_with_its_result(
+        self, function: Function, wire: Wire, mailbox: Mailbox, log: Log
+    ) -> None:
+        logger.setLevel("DEBUG")
+        wire.begin(once(THROTTLED, 0))
+        try:
+            function.invoke(sent("Create", mailbox))
+        finally:
+            logger.setLevel("INFO")
+
+        calls = [(line["call"], line["result"]) for line in log.read()[0] if line["message"] == "call"]
+        assert calls == [
+            ("CreateDomain of domain customers", "refused"),
+            ("CreateDomain of domain customers", "done"),
+        ]
+
     def test_every_line_names_the_event_and_its_resource(
         self, function: Function, wire: Wire, mailbox: Mailbox, log: Log
     ) -> None:
