@@ -1,4 +1,4 @@
-"""Ownership: whose a domain is, by its tags alone, and the three operations on the list of claims."""
+"""Ownership: whose a domain is, by its tags alone, and the operations on the list of claims."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from handler.claims import (
     ADOPTED,
     FOUND,
     LOGICAL_ID,
-    NO_ID,
     OWNERSHIP_KEYS,
     REQUEST_ID,
     STACK_ID,
     Claim,
     Claims,
-    is_ownership_key,
     read_claims,
     tags_of,
 )
@@ -74,27 +72,6 @@ def test_what_an_event_claims_is_its_resources_own_and_no_others() -> None:
     assert owner(claims, EVENT) is Owner.OWN
     assert owner(claims, event(stack_id=ELSEWHERE)) is Owner.FOREIGN
     assert owner(claims, event("Other")) is Owner.FOREIGN
-
-
-def test_each_claim_is_written_with_all_of_its_tags_though_one_of_them_was_removed() -> None:
-    """Else a tag of the claim that had these keys before would count, should the change of claims stop half way."""
-    assert tags_of((claim_of(EVENT, ADOPTED), Claim(ELSEWHERE, "", "r")))[f"{LOGICAL_ID}.1"] == NO_ID
-
-
-@pytest.mark.parametrize(
-    ("key", "is_kept"),
-    [
-        *((key, True) for key in sorted(OWNERSHIP_KEYS)),
-        *((f"{key}.{index}", True) for key in sorted(OWNERSHIP_KEYS) for index in (1, 2, 10)),
-        (f"{STACK_ID}.0", False),
-        (f"{STACK_ID}.01", False),
-        (f"{STACK_ID}.x", False),
-        (f"aws:{STACK_ID}", False),
-        ("team", False),
-    ],
-)
-def test_the_resource_keeps_the_keys_of_its_claims_for_itself(key: str, is_kept: bool) -> None:
-    assert is_ownership_key(key) is is_kept
 
 
 # The list: A made the domain, B and C are other resources.
@@ -202,12 +179,6 @@ claims_of_some = st.lists(st.sampled_from([adopted(A), adopted(B), adopted(C), A
 )
 
 
-@given(claims_of_some)
-def test_claims_survive_being_written_as_tags(claims: Claims) -> None:
-    assert read_claims(tags_of(claims)) == claims
-    assert all(is_ownership_key(key) for key in tags_of(claims))
-
-
 @given(claims_of_some, st.sampled_from("ABC"))
 def test_giving_back_undoes_a_takeover(claims: Claims, name: str) -> None:
     if owner(claims, event(name)) is not Owner.OWN:
@@ -221,48 +192,6 @@ def test_who_lets_go_has_no_claim_left_behind_another(claims: Claims, name: str)
     assert left[:1] == () or left[0].logical_id == claims[0].logical_id
 
 
-@given(claims_of_some)
-def test_only_the_last_claim_is_a_makers(claims: Claims) -> None:
-    assert all(claim.is_adopted for claim in claims[:-1])
-
-
-def numbered(claims: dict[int, Claim]) -> dict[str, str]:
-    """The tags of these claims with these numbers."""
-    suffixes = {number: f".{number}" if number else "" for number in claims}
-    return {
-        key + suffixes[number]: value for number, claim in claims.items() for key, value in tags_of((claim,)).items()
-    }
-
-
-@pytest.mark.parametrize(
-    ("tags", "claims"),
-    [
-        ({STACK_ID: STACK, LOGICAL_ID: "A"}, (Claim(STACK, "A", FOUND),)),
-        ({**tags_of((adopted(B),)), f"{STACK_ID}.1": STACK}, (adopted(B), Claim(STACK, "", FOUND))),
-        ({f"{STACK_ID}.1": STACK, f"{LOGICAL_ID}.1": "A"}, ()),
-        ({REQUEST_ID: "r"}, ()),
-        (numbered({0: adopted(B), 2: A}), (adopted(B), A)),
-        (numbered({0: adopted(A), 2: A}), (A,)),
-        (numbered({0: adopted(B), 3: adopted(A), 10: B}), (adopted(B), adopted(A), B)),
-        (numbered({2: A}), ()),
-        ({STACK_ID: STACK, LOGICAL_ID: "B"} | numbered({2: A}), (adopted(B), A)),
-    ],
-    ids=[
-        "without a request-id it is not known which event made it",
-        "a claim in the list that lost two tags",
-        "the holder's tags were removed",
-        "a request-id alone",
-        "two events changed the claims at the same time, and left a gap",
-        "a gap between two claims of one resource",
-        "several gaps",
-        "a gap, and the holder's tags were removed",
-        "a gap, and the holder's request-id was removed",
-    ],
-)
-def test_claims_with_removed_tags(tags: dict[str, str], claims: Claims) -> None:
-    assert read_claims(tags) == claims
-
-
 @pytest.mark.parametrize(
     ("at", "inherited_at"), [(1_767_225_600.9, 1_767_225_600.0), (None, None)], ids=["dated", "without a date"]
 )
@@ -273,13 +202,6 @@ def test_a_borrower_in_another_stack_inherits_at_the_time_at_which_the_lender_le
     [left] = let_go(take_over((lender,), EVENT), event(stack_id=ELSEWHERE), at)
     assert left.is_inherited
     assert left.inherited_at == inherited_at
-
-
-@pytest.mark.parametrize("by_hand", ["inherited", "inherited:", "inherited:yesterday", "inherited:0001-01-01"])
-def test_a_time_of_inheritance_that_is_none_is_not_known(by_hand: str) -> None:
-    claim = claim_of(EVENT, by_hand)
-    assert claim.is_inherited
-    assert claim.inherited_at is None
 
 
 @pytest.mark.parametrize("lender_stack", [STACK, ELSEWHERE])
