@@ -227,7 +227,8 @@ class Work:
         """Decide, and answer the questions that come up meanwhile."""
         facts = Facts(
             live,
-            has_taken_over=self.has_taken_over,
+            # Not if the call that failed was not carried out.
+            has_taken_over=self.has_taken_over and _claims_of(live) != _claims_of(self.done.before),
             has_changed=self.done.has_changed,
             kept=self.done.kept,
             seen_since=self._seen_since(live),

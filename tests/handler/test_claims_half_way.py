@@ -86,6 +86,41 @@ def test_a_takeover_of_a_retained_domain_that_fails_leaves_the_older_claim_as_it
     assert live_domains()["customers"].tags == before
 
 
+@pytest.mark.parametrize("fault", [FAILING, RESPONSE_LOST], ids=str)
+def test_a_borrower_keeps_its_loan_though_the_tags_that_take_the_domain_back_are_not_set_at_the_first_attempt(
+    fault: Fault, resource: ListedResource, their_resource: ListedResource, wire: Wire
+) -> None:
+    """Whether the first attempt was carried out is not known. If it was not, nobody has taken the domain over since."""
+    assert succeeded(resource.create(LEAST))
+    domain = live_domains()["customers"]
+    domain.profile_count = 1000
+    assert succeeded(their_resource.create(ADOPTING))
+    fail_once(wire, "TagResource", fault)
+    assert succeeded(resource.create(ADOPTING))
+    resource.stack_is("ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.delete(ADOPTING))
+    assert holder() == their_resource.stack_id
+    assert succeeded(their_resource.delete_with_its_stack(ADOPTING))
+    assert live_domains() == {"customers": domain}
+
+
+def has_attempts_left(wire: Wire) -> bool:
+    """Whether the function goes on with TagResource if this attempt fails, too; then it undoes what it did."""
+    return wire.attempts.count("TagResource") <= 3
+
+
+def test_a_lender_that_cannot_take_its_domain_back_is_still_its_lender(
+    few_attempts: None, resource: ListedResource, their_resource: ListedResource, wire: Wire
+) -> None:
+    """Its older claim is the maker's. Without it the borrower would own the domain, and delete it."""
+    assert succeeded(resource.create(LEAST))
+    assert succeeded(their_resource.create(ADOPTING))
+    before = dict(live_domains()["customers"].tags)
+    wire.begin(lambda _, operation: FAILING if operation == "TagResource" and has_attempts_left(wire) else None)
+    assert not succeeded(resource.create(ADOPTING))
+    assert live_domains()["customers"].tags == before
+
+
 def take_over_after_the_lost_response(wire: Wire, their_resource: ListedResource) -> None:
     """The response of the first CreateDomain is lost, and another stack takes the domain over before the retry."""
     attempts = 0
