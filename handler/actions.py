@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from handler.changes import Live
 from handler.claims import Claims
@@ -17,8 +18,9 @@ class Actions:
     """What an event does to one domain.
 
     `has_changed`: it has made, claimed or changed the domain, or may have. `has_made`: it has made it, or may have.
-    `before`: how the domain was before the event took it over, or found it again; None if it did neither. `kept`: the
-    claims of others that it has kept when it gave up its resource's.
+    `before`: how the domain was before the event took it over, or found it again; None if it did neither. `sent`: the
+    settings that it has changed, or may have. `kept`: the claims of others that it has kept when it gave up its
+    resource's.
     """
 
     def __init__(self, domains: Domains, name: str) -> None:
@@ -27,6 +29,7 @@ class Actions:
         self.has_changed = False
         self.has_made = False
         self.before: Live | None = None
+        self.sent: dict[str, Any] = {}
         self.kept: Claims = ()
 
     def carry_out(self, plan: Plan, live: Live | None, between: Callable[[], None]) -> Live:
@@ -64,7 +67,7 @@ class Actions:
         if changes.tag:
             calls.append(functools.partial(domains.tag, name, changes.tag))
         for settings in changes.updates:
-            calls.append(functools.partial(domains.update, name, settings))
+            calls.append(functools.partial(self._update, settings))
         if changes.untag:
             calls.append(functools.partial(domains.untag, name, changes.untag))
         for number, call in enumerate(calls):
@@ -73,6 +76,10 @@ class Actions:
             with self._noting(note):
                 changed |= call() or {}
         return changed
+
+    def _update(self, settings: Mapping[str, Any]) -> Live:
+        with self._noting(functools.partial(self.sent.update, settings)):
+            return self._domains.update(self._name, settings)
 
     def _note_made(self) -> None:
         self.has_made = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from handler.changes import Changes, Live
@@ -99,6 +99,7 @@ class Facts:
     is_native_gone: bool | None = None
     has_taken_over: bool = False  # this event took the domain over
     has_changed: bool = False  # this event has made, claimed, given back or changed the domain, or may have
+    sent: Mapping[str, Any] = field(default_factory=dict)  # settings that this event has changed, or may have
     kept: Claims = ()  # claims of others that this event has kept when it gave up its resource's
     seen_since: float | None = None  # since when the event sees these claims, in seconds since 1970
 

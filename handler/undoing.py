@@ -177,6 +177,10 @@ def _put_back(event: Event, desired: Desired, before: Live, facts: Facts, shape:
             return undo(event, facts, made_by=claims[0].request_id)
         is_unchanged = claims == ownership.take_back(as_before, event, at=None)
         claims = as_before if is_unchanged else ownership.give_back(claims)
+    # GetDomain may not show yet what this event has changed. (A value that it set and that somebody has put back looks
+    # the same. It is then set once more.)
+    unseen = {name: value for name, value in facts.sent.items() if live.get(name) == before.get(name)}
+    live = {**live, **unseen}
     # What is not as the event wanted it was never changed, or somebody else has changed it since.
     updates, tags = changes.find(desired, desired, live, None, shape).updates, live.get("Tags", {})
     names = set(desired.settings).difference(*updates)

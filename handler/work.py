@@ -230,6 +230,7 @@ class Work:
             # Not if the call that failed was not carried out.
             has_taken_over=self.has_taken_over and _claims_of(live) != _claims_of(self.done.before),
             has_changed=self.done.has_changed,
+            sent=self.done.sent,
             kept=self.done.kept,
             seen_since=self._seen_since(live),
         )

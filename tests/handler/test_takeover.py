@@ -139,6 +139,40 @@ def test_rules_that_the_service_refuses_to_change_put_the_rest_of_a_takeover_bac
     assert reported() == before
 
 
+def show_settings_late(wire: Wire) -> None:
+    """From now on GetDomain shows a domain's settings as they were before the last UpdateDomain."""
+    domain = live_domains()["customers"]
+    shown, before, latest = domain.configuration, domain.configuration, domain.configuration
+
+    def before_a_call(attempt: int, operation: str) -> None:
+        nonlocal before, latest
+        before = copy.deepcopy(domain.configuration)
+        if operation == "GetDomain":
+            latest, domain.configuration = domain.configuration, shown
+
+    def after_a_call(attempt: int, operation: str) -> None:
+        if operation == "GetDomain":
+            domain.configuration = latest
+
+    def after_a_change(call: faults.Call) -> None:
+        nonlocal shown
+        if call.operation == "UpdateDomain":
+            shown = before
+
+    wire.on_attempt, wire.on_reply, wire.on_act = before_a_call, after_a_call, after_a_change
+
+
+def test_settings_are_put_back_though_the_api_does_not_show_yet_that_they_were_changed(
+    before: dict[str, Any], function: Function, mailbox: Mailbox, wire: Wire
+) -> None:
+    live_domains()["customers"].rule_based_matching_status = "IN_PROGRESS"
+    show_settings_late(wire)
+    answer = take_over(function, mailbox)
+    assert answer["Status"] == "FAILED"
+    assert "UpdateDomain" in wire.changes
+    assert reported() == before
+
+
 def test_a_takeover_without_room_for_its_tags_is_refused_before_anything_is_changed(
     theirs: dict[str, Any], function: Function, mailbox: Mailbox, wire: Wire
 ) -> None:
