@@ -11,6 +11,7 @@ from botocore.client import BaseClient
 
 from handler.attempts import Attempts
 from handler.calls import Calls, connect
+from handler.changes import Live
 from handler.deadline import Deadline, DeadlineReached
 from handler.errors import ApiError, Call, DomainNotFoundError
 from handler.plans import Use
@@ -74,18 +75,18 @@ class Domains:
         except DomainNotFoundError:
             return None
 
-    def find_late(self, name: str, is_it: Callable[[Mapping[str, Any]], bool] = bool) -> dict[str, Any] | None:
+    def find_late(self, name: str, is_it: Callable[[Live | None], bool] = bool) -> dict[str, Any] | None:
         """The live domain, looked for several times: a call that got no response may still come through.
 
-        Returns it as soon as there is one and `is_it` is true of it, else as it is at last. It waits for at most 15 s,
-        and only as long as there is time left for an answer.
+        Returns it as soon as `is_it` is true of it (without that, as soon as there is one), else as it is at last. It
+        waits for at most 15 s, and only as long as there is time left for an answer.
         """
         live = None
         try:
             for pause in itertools.takewhile(self._calls.retries.has_time, _LATE_PAUSES):
                 time.sleep(pause)
                 live = self.find(name)
-                if live is not None and is_it(live):
+                if is_it(live):
                     break
         except DeadlineReached as reached:
             reached.waiting_for = f"domain {name}, which may still come into being"

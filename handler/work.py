@@ -152,7 +152,7 @@ class Work:
 
     def look_late(self) -> Live | None:
         """Wait some seconds for a domain that the resource has a claim to, which a call without a response may make."""
-        live = self.domains.find_late(self.name, self.has_claim_to)
+        live = self.domains.find_late(self.name, lambda live: live is not None and self.has_claim_to(live))
         self._looked(time.monotonic())
         return live
 
@@ -274,9 +274,10 @@ class Work:
     def _look_after(self, error: ApiError) -> Live | None:
         try:
             live = self.look()
-            # A domain that exists already may be one that GetDomain doesn't see yet.
-            if live is None and error.already_exists:
-                live = self.domains.find_late(self.name)
+            # GetDomain may not see yet that a domain was made, or deleted.
+            if error.already_exists if live is None else isinstance(error, DomainNotFoundError):
+                is_gone = live is not None
+                live = self.domains.find_late(self.name, lambda late: (late is None) == is_gone)
                 self._looked(time.monotonic())
             return live
         except (ApiError, DeadlineReached) as blind:

@@ -6,13 +6,14 @@ import pytest
 
 from handler.claims import ADOPTED, INHERITED
 from tests.handler.cloudformation import STACK
-from tests.handler.faults import Clock, Fault, Wire, live_domains
+from tests.handler.faults import Call, Clock, Fault, Wire, live_domains
 from tests.handler.listed_resource import ListedResource
 from tests.handler.situations import (
     ADOPTING,
     CHANGED,
     DENIED,
     LEAST,
+    MADE,
     NOT_GRANTED,
     QUEUE,
     RESPONSE_LOST,
@@ -132,4 +133,29 @@ def test_a_second_delivery_that_is_refused_does_not_say_that_nothing_was_made(
     assert not succeeded(refused)
     wire.begin()
     assert succeeded(resource.delete(LEAST, refused["PhysicalResourceId"]))
+    assert live_domains() == {}
+
+
+def test_a_delete_whose_response_is_lost_succeeds_though_the_api_shows_the_domain_for_a_moment_longer(
+    resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    domain = existing_domain(MADE)
+    deleted_at = 0.0
+
+    def before_the_call(attempt: int, operation: str) -> None:
+        if operation == "GetDomain" and deleted_at and clock.now < deleted_at + 3:
+            live_domains()["customers"] = domain
+
+    def after_the_call(attempt: int, operation: str) -> None:
+        if operation == "GetDomain" and deleted_at:
+            live_domains().pop("customers", None)
+
+    def after_a_call(call: Call) -> None:
+        nonlocal deleted_at
+        deleted_at = clock.now if call.operation == "DeleteDomain" else deleted_at
+
+    wire.begin(lambda _, operation: RESPONSE_LOST if operation == "DeleteDomain" and not wire.changes else None)
+    wire.on_attempt, wire.on_reply, wire.on_act = before_the_call, after_the_call, after_a_call
+    assert succeeded(resource.delete(LEAST))
+    assert wire.attempts.count("DeleteDomain") == 2
     assert live_domains() == {}
