@@ -85,6 +85,17 @@ def claim_held_by(event: Event, claims: Claims) -> Claim | None:
     return next((claim for claim in claims if claim.is_of(event)), None)
 
 
+def is_as_before(claims: Claims, before: Claims, event: Event) -> bool:
+    """Whether the event's resource has the claim that it had before the event, so that it has taken nothing over.
+
+    A loan that was taken over again looks the same: only if nothing else has changed either, it is the one before.
+    """
+    mine = claim_held_by(event, claims)
+    if mine is None or mine != claim_held_by(event, before):
+        return False
+    return not mine.is_adopted or claims == before
+
+
 def is_lent_within_stack(claims: Claims, event: Event) -> bool:
     """Whether everybody who has the domain from the event's resource is in the same stack."""
     return all(claim.stack_id == event.stack_id for claim in borrowers(claims, event))
@@ -172,9 +183,12 @@ def restored(claims: Claims, kept: Claims, event: Event) -> Claims | None:
     event then removes for its own. Without its claim a resource that still has the domain could not keep it. A maker
     that has let go meanwhile has marked the one in front as `inherited`. A borrower that has let go has not.
     """
+    mine = claim_held_by(event, claims)
+    if not kept or (mine and not mine.is_adopted and mine.request_id != kept[-1].request_id):
+        return None  # or its own claim is still there, since a call failed, and the maker has let go meanwhile
     ours = {event.resource, *(claim.resource for claim in kept)}
     in_front = tuple(itertools.takewhile(lambda claim: claim.resource not in ours, claims))
-    is_lost = bool(kept) and not kept[-1].is_adopted and kept[-1].resource not in {claim.resource for claim in claims}
+    is_lost = not kept[-1].is_adopted and kept[-1].resource not in {claim.resource for claim in claims}
     return (*in_front, *kept) if is_lost and in_front and in_front[-1].is_adopted else None
 
 

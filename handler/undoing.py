@@ -168,7 +168,7 @@ def _put_back(event: Event, desired: Desired, before: Live, facts: Facts, shape:
         return Leave(f"domain {desired.name} now belongs to {refusals.holder(claims)}")
     if whose is Owner.LENT and was_own:
         return Leave(f"domain {desired.name} is lent to {refusals.holder(claims)}")
-    if whose is Owner.LENT and claims == as_before:  # the event never got its claim, so it has changed nothing
+    if whose is Owner.LENT and ownership.is_as_before(claims, as_before, event):  # it never got its claim
         return Change(desired.name, Changes())
     if whose is Owner.LENT:  # settings and tags are the borrower's by now
         return replace(reclaim(live, ownership.let_go(claims, event, facts.seen_since)), and_look=False)

@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from handler import stack, undoing
+from handler import ownership, stack, undoing
 from handler.actions import Actions
 from handler.changes import Live
 from handler.claims import Claims, read_claims
 from handler.deadline import DeadlineReached
 from handler.domains import ApiError, DomainNotFoundError, Domains
 from handler.event import Event
-from handler.ownership import Owner, borrowers, has_claim, owner
+from handler.ownership import Owner
 from handler.plans import (
     Ask,
     Change,
@@ -163,7 +163,7 @@ class Work:
 
     def has_claim_to(self, live: Live) -> bool:
         """Whether the resource has a claim to the domain, as the holder or further down."""
-        return has_claim(live.get("Tags", {}), self.event)
+        return ownership.has_claim(live.get("Tags", {}), self.event)
 
     def _settle(self, decide: Decide, live: Live | None, check: Callable[[Plan], None]) -> Live:
         plan = self._plan(decide, live)
@@ -201,7 +201,7 @@ class Work:
             self.done.before = None
 
     def _is_own(self, live: Live | None) -> bool:
-        return owner(_claims_of(live), self.event) is Owner.OWN
+        return ownership.owner(_claims_of(live), self.event) is Owner.OWN
 
     def _check_again(self, check: Callable[[Plan], None], plan: Plan) -> None:
         """Check between the calls of a plan, if they take long."""
@@ -227,8 +227,9 @@ class Work:
         """Decide, and answer the questions that come up meanwhile."""
         facts = Facts(
             live,
-            # Not if the call that failed was not carried out.
-            has_taken_over=self.has_taken_over and _claims_of(live) != _claims_of(self.done.before),
+            # A call that failed may not have been carried out.
+            has_taken_over=self.has_taken_over
+            and not ownership.is_as_before(_claims_of(live), _claims_of(self.done.before), self.event),
             has_changed=self.done.has_changed,
             sent=self.done.sent,
             kept=self.done.kept,
@@ -245,7 +246,7 @@ class Work:
                     case Ask.UNDONE_SINCE:
                         facts = replace(facts, undone_since=stack.undone_since(self.event))
                     case Ask.BORROWERS:
-                        in_front = borrowers(_claims_of(facts.live), self.event)
+                        in_front = ownership.borrowers(_claims_of(facts.live), self.event)
                         facts = replace(facts, never_created=stack.never_created(self.event, self.name, in_front))
                     case Ask.NATIVE:
                         tags = (facts.live or {}).get("Tags", {})

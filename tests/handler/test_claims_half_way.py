@@ -26,6 +26,7 @@ from tests.handler.situations import (
     THEIR_STACK,
     THEIRS,
     THROTTLED,
+    claimants,
     claims,
     days,
     existing_domain,
@@ -102,6 +103,53 @@ def test_a_borrower_keeps_its_loan_though_the_tags_that_take_the_domain_back_are
     assert holder() == their_resource.stack_id
     assert succeeded(their_resource.delete_with_its_stack(ADOPTING))
     assert live_domains() == {"customers": domain}
+
+
+def test_a_retained_domain_that_is_given_back_before_it_is_taken_back_was_there_before_the_rollback(
+    resource: ListedResource, their_resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """The first attempt at the takeover is not carried out, so the resource finds its own domain again."""
+    assert succeeded(resource.create(LEAST))
+    domain = live_domains()["customers"]
+    domain.profile_count = 1000
+    assert succeeded(their_resource.create(ADOPTING))
+
+    def given_back() -> None:
+        assert succeeded(their_resource.delete(ADOPTING))
+
+    with overtaken(wire, clock, "TagResource", given_back, fault=FAILING, after=0.1):
+        assert succeeded(resource.create(ADOPTING))
+    resource.stack_is("ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.delete(ADOPTING))
+    assert live_domains() == {"customers": domain}
+
+
+def test_a_lender_that_cannot_take_its_domain_back_is_still_its_lender_after_a_third_stack_has_taken_it_over(
+    few_attempts: None,
+    resource: ListedResource,
+    their_resource: ListedResource,
+    third_resource: ListedResource,
+    wire: Wire,
+) -> None:
+    assert succeeded(resource.create(LEAST))
+    assert succeeded(their_resource.create(ADOPTING))
+    domain = live_domains()["customers"]
+    before, failed = claimants(domain), 0
+
+    def trouble(attempt: int, operation: str) -> Fault | None:
+        nonlocal failed
+        if operation != "TagResource" or failed == 3:
+            return None
+        failed += 1
+        if failed == 2:
+            failed = 3  # that of the third stack does not fail
+            assert succeeded(third_resource.create(ADOPTING))
+            failed = 2
+        return FAILING
+
+    wire.begin(trouble)
+    assert not succeeded(resource.create(ADOPTING))
+    assert claimants(domain) == [(third_resource.stack_id, ADOPTED), *before]
 
 
 def has_attempts_left(wire: Wire) -> bool:

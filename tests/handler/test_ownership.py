@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from handler.claims import (
     ADOPTED,
     FOUND,
+    INHERITED,
     LOGICAL_ID,
     OWNERSHIP_KEYS,
     REQUEST_ID,
@@ -21,7 +22,18 @@ from handler.claims import (
     tags_of,
 )
 from handler.event import Event, read
-from handler.ownership import Owner, claim_of, come_back, give_back, hold_as, let_go, owner, take_over, take_over_again
+from handler.ownership import (
+    Owner,
+    claim_of,
+    come_back,
+    give_back,
+    hold_as,
+    let_go,
+    owner,
+    restored,
+    take_over,
+    take_over_again,
+)
 from tests.handler import cloudformation
 
 STACK, ELSEWHERE = cloudformation.STACK, cloudformation.stack_arn("elsewhere")
@@ -215,3 +227,11 @@ def test_who_inherits_is_the_next_borrower_whoever_holds_the_domain(lender_stack
         assert holder.is_adopted
         assert left.is_inherited == (lender_stack != STACK)
         assert left.is_inherited or left.request_id == "request-of-A"
+
+
+def test_a_maker_that_has_let_go_before_the_borrower_gives_back_gets_no_claim_again() -> None:
+    """The first attempt to give back was not carried out, and a third stack has taken the domain over meanwhile."""
+    lender = Claim(ELSEWHERE, "A", "request-of-A")
+    third = Claim("a-third-stack", "C", ADOPTED)
+    borrower = claim_of(EVENT, f"{INHERITED}:2026-01-01T00:00:00+00:00")
+    assert restored((third, borrower), (lender,), EVENT) is None
