@@ -263,6 +263,20 @@ def test_a_domain_that_was_retained_stays_after_its_borrower_and_a_later_takeove
     assert "customers" in live_domains()
 
 
+def test_a_lender_gets_its_domain_back_after_the_tags_of_a_stack_that_is_gone_were_removed(
+    function: Function, mailbox: Mailbox
+) -> None:
+    """As docs/errors.md says. The borrower was retained, so CloudFormation has sent no Delete that gives it back."""
+    send(function, mailbox, "Create", LEAST)
+    before = dict(live_domains()["customers"].tags)
+    send(function, mailbox, "Create", ADOPTING, stack_id=THEIR_STACK)
+    live_domains()["customers"].untag([STACK_ID, LOGICAL_ID, REQUEST_ID])
+    send(function, mailbox, "Update", {**LEAST, "DefaultExpirationDays": 31})
+    assert live_domains()["customers"].tags == before
+    send(function, mailbox, "Delete", LEAST)
+    assert live_domains() == {}
+
+
 def test_a_domain_is_deleted_with_the_last_of_two_resources_of_its_stack(function: Function, mailbox: Mailbox) -> None:
     send(function, mailbox, "Create", LEAST, logical_id="A")
     send(function, mailbox, "Create", ADOPTING, logical_id="B")
