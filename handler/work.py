@@ -178,7 +178,7 @@ class Work:
                         continue
             if isinstance(plan, Refuse):
                 raise RefusedError(plan.why)
-            self._forget_own(plan, live)
+            self._forget_before(plan, live)
             try:
                 live = self.done.carry_out(plan, live, functools.partial(self._check_again, check, plan))
                 if not (isinstance(plan, Change) and plan.and_look):
@@ -195,10 +195,21 @@ class Work:
                 plan = again
         raise ApiError(f"Domain {self.name} keeps being changed by others. Try again")
 
-    def _forget_own(self, plan: Plan, live: Live | None) -> None:
-        """Forget how the domain was before, if it was found again as the resource's own but is another's by now."""
-        if isinstance(plan, Change) and plan.was_there and not self.has_taken_over and not self._is_own(live):
+    def _forget_before(self, plan: Plan, live: Live | None) -> None:
+        """Forget how the domain was before the event took it over, or found it again, if it does not have it.
+
+        The call that failed was not carried out, or others have the domain by now and may have changed it.
+        """
+        if isinstance(plan, Change) and plan.was_there and self.done.before is not None and not self._has_it(live):
             self.done.before = None
+
+    def _has_it(self, live: Live | None) -> bool:
+        """Whether the event still has the domain that it took over, or found again."""
+        before, claims = _claims_of(self.done.before), _claims_of(live)
+        if ownership.owner(before, self.event) is Owner.OWN:
+            return self._is_own(live)
+        has_claim = ownership.claim_held_by(self.event, claims) is not None
+        return has_claim and not ownership.is_as_before(claims, before, self.event)
 
     def _is_own(self, live: Live | None) -> bool:
         return ownership.owner(_claims_of(live), self.event) is Owner.OWN
@@ -227,9 +238,7 @@ class Work:
         """Decide, and answer the questions that come up meanwhile."""
         facts = Facts(
             live,
-            # A call that failed may not have been carried out.
-            has_taken_over=self.has_taken_over
-            and not ownership.is_as_before(_claims_of(live), _claims_of(self.done.before), self.event),
+            has_taken_over=self.has_taken_over and self._has_it(live),
             has_changed=self.done.has_changed,
             sent=self.done.sent,
             kept=self.done.kept,

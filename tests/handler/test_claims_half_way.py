@@ -226,6 +226,23 @@ def test_a_takeover_that_never_got_its_claim_leaves_what_the_owner_has_set_meanw
     assert (holder(), days()) == (their_resource.stack_id, 14)
 
 
+def test_a_takeover_that_was_overtaken_and_fails_puts_back_what_the_faster_stack_has_set(
+    resource: ListedResource, their_resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    """The first attempt at the takeover is not carried out. The domain was another one's by the second attempt."""
+    domain = existing_domain({}, days=7)
+    domain.update({"RuleBasedMatching": {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}]}})
+    domain.rule_based_matching_status = "IN_PROGRESS"
+
+    def taken_over() -> None:
+        assert succeeded(their_resource.create({**ADOPTING, "DefaultExpirationDays": 14}))
+
+    wanted = {**ADOPTING, "DefaultExpirationDays": 31, "RuleBasedMatching": {"Enabled": False}}
+    with overtaken(wire, clock, "TagResource", taken_over, fault=FAILING, after=0.1):
+        assert not succeeded(resource.create(wanted))
+    assert (holder(), days()) == (their_resource.stack_id, 14)
+
+
 @pytest.mark.parametrize("seconds", [200, 250])
 def test_a_takeover_is_retried_for_as_long_as_its_tags_are_throttled(
     seconds: float, resource: ListedResource, wire: Wire, clock: Clock
