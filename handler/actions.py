@@ -18,9 +18,9 @@ class Actions:
     """What an event does to one domain.
 
     `has_changed`: it has made, claimed or changed the domain, or may have. `has_made`: it has made it, or may have.
-    `before`: how the domain was before the event took it over, or found it again; None if it did neither. `sent`: the
-    settings that it has changed, or may have. `kept`: the claims of others that it has kept when it gave up its
-    resource's.
+    `before`: how the domain was before the event took it over or found it again, or may have; None if it did neither.
+    `has_claimed`: it is known to have done so. `sent`: the settings that it has changed, or may have. `kept`: the
+    claims of others that it has kept when it gave up its resource's.
     """
 
     def __init__(self, domains: Domains, name: str) -> None:
@@ -29,6 +29,7 @@ class Actions:
         self.has_changed = False
         self.has_made = False
         self.before: Live | None = None
+        self.has_claimed = False
         self.sent: dict[str, Any] = {}
         self.kept: Claims = ()
 
@@ -75,6 +76,7 @@ class Actions:
                 between()
             with self._noting(note):
                 changed |= call() or {}
+            self.has_claimed |= plan.was_there
         return changed
 
     def _update(self, settings: Mapping[str, Any]) -> Live:

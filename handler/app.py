@@ -119,7 +119,7 @@ def delete(event: Event, invocation: Invocation) -> Outcome:
         live = _look_if_allowed(work.look) if is_made_up else work.look()
         if live is not None:
             break
-    if event.is_unsettled and work.name and not (live and work.has_claim_to(live)):
+    if event.is_unsettled and work.name and not work.holds(live):
         live = work.look_late()
     if live and not event.is_for(work.name) and _was_repeated(work):
         logger.warning("nothing done: the domain belongs to a later Create of the resource")
@@ -164,7 +164,7 @@ def _undo_replacement(event: Event, domains: Domains, old: Desired, name: str) -
     work = Work(event, domains, name)
     try:
         live = _look_if_allowed(work.look)
-        may_come_late = live is None or (old.adopt_existing and not work.has_claim_to(live))
+        may_come_late = live is None or (old.adopt_existing and not work.holds(live))
         if old.name and may_come_late:
             live = _look_if_allowed(work.look_late)
         work.settle(lambda facts: undoing.undo(event, facts, keeps_loan=not old.name), live)

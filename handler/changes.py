@@ -36,6 +36,8 @@ SETS = frozenset(
 # waits before it starts.
 LOCKED_DURING = {"RuleBasedMatching": "IN_PROGRESS"}
 
+_EMPTY: tuple[Any, ...] = ("", [], {})
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -62,7 +64,13 @@ class Changes:
 
 
 def find(
-    desired: Desired, old: Desired, live: Live, claims: Mapping[str, str] | None, shape: StructureShape
+    desired: Desired,
+    old: Desired,
+    live: Live,
+    claims: Mapping[str, str] | None,
+    shape: StructureShape,
+    *,
+    only_named: bool = False,
 ) -> Changes:
     """Compare the desired state with the live domain.
 
@@ -70,11 +78,12 @@ def find(
     ownership tags that the domain is to have, and no others; None leaves them as they are. `shape` is the input shape
     of CreateDomain.
 
-    A property that neither state names is left as it is, and so is a member that the service filled in. A property that
+    A property that neither state names is left as it is, and so is a member that the service filled in; with
+    `only_named` such a member of a structure that is sent is left out, since the API refuses it. A property that
     the service can lock is sent in an UpdateDomain of its own, last, so that a refusal holds nothing else up. While it
     is locked, and the template's value is still the one before, it is not sent but named in `postponed`.
     """
-    differing = _differing(desired, old, live, shape)
+    differing = _differing(desired, old, live, shape, only_named=only_named)
     rest = {name: value for name, value in differing.items() if name not in LOCKED_DURING}
     lockable = {name: value for name, value in differing.items() if name in LOCKED_DURING}
     postponed = tuple(name for name in lockable if _is_locked(name, live) and not _is_changed(name, desired, old))
@@ -95,7 +104,9 @@ def find(
     )
 
 
-def _differing(desired: Desired, old: Desired, live: Live, shape: StructureShape) -> dict[str, Any]:
+def _differing(
+    desired: Desired, old: Desired, live: Live, shape: StructureShape, *, only_named: bool
+) -> dict[str, Any]:
     """The settings whose live value has to change."""
     put_back = {name: default_of(name, shape) for name in old.settings.keys() - desired.settings.keys()}
     differing = {
@@ -106,7 +117,9 @@ def _differing(desired: Desired, old: Desired, live: Live, shape: StructureShape
     for name, value in desired.settings.items():
         wanted, there, before = (_comparable(each, name) for each in (value, live.get(name), old.settings.get(name)))
         if _differs(wanted, there, before, only_changes=name in LOCKED_DURING):
-            differing[name] = _with_unnamed(name, value, live.get(name), old.settings.get(name), shape)
+            differing[name] = (
+                value if only_named else _with_unnamed(name, value, live.get(name), old.settings.get(name), shape)
+            )
     return differing
 
 
@@ -114,6 +127,7 @@ def _with_unnamed(name: str, value: Any, live: Any, old: Any, parent: Any) -> An
     """The value with what the live structure has and the template never named: the API replaces a structure whole.
 
     Left out are the highest levels of rules, which are whole numbers: the template's rules may not have such a level.
+    Left out is also what is empty, which the API may report but not take.
     """
     shape = parent.members.get(name)
     if not (isinstance(value, Mapping) and isinstance(live, Mapping) and hasattr(shape, "members")):
@@ -122,7 +136,9 @@ def _with_unnamed(name: str, value: Any, live: Any, old: Any, parent: Any) -> An
     unnamed = {
         member: item
         for member, item in askable(live, shape).items()
-        if member not in {*value, *before} and not (name in LOCKED_DURING and isinstance(item, int))
+        if member not in {*value, *before}
+        and item not in _EMPTY
+        and not (name in LOCKED_DURING and shape.members[member].type_name == "integer")
     }
     named = {
         member: _with_unnamed(member, item, live.get(member), before.get(member), shape)

@@ -19,12 +19,22 @@ from handler.properties import Desired
 
 
 def converge(
-    desired: Desired, old: Desired, live: Live, claims: Claims, shape: StructureShape, *, was_there: bool = False
+    desired: Desired,
+    old: Desired,
+    live: Live,
+    claims: Claims,
+    shape: StructureShape,
+    *,
+    was_there: bool = False,
+    only_named: bool = False,
 ) -> Plan:
-    """Bring the domain to the desired state, with these claims; `old` is what the template asked for before."""
+    """Bring the domain to the desired state, with these claims; `old` is what the template asked for before.
+
+    `was_there` is that of the plan, `only_named` that of `changes.find`.
+    """
     if old.name != desired.name:
         old = Desired(old.name)  # the old properties were for another domain, so nothing in this one comes from them
-    needed = changes.find(desired, old, live, tags_of(claims), shape)
+    needed = changes.find(desired, old, live, tags_of(claims), shape, only_named=only_named)
     count, most = _tags_after(needed, live.get("Tags", {})), int(shape.members["Tags"].metadata["max"])
     if count > most:
         return refusals.has_no_room(desired.name, count, most)

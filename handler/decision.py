@@ -59,12 +59,13 @@ def create_or_update(event: Event, desired: Desired, old: Desired, shape: Struct
     if not isinstance(allowed, tuple):
         return allowed
     was_there = not event.is_for(desired.name) and allowed[0].request_id != event.request_id
-    plan = converge(desired, old, facts.live, allowed, shape, was_there=was_there)
+    how = {"was_there": was_there, "only_named": facts.is_refused}
+    plan = converge(desired, old, facts.live, allowed, shape, **how)
     if _sends_what_may_wait(event, desired, old, plan, facts):
         if facts.rollback is None:
             return Ask.ROLLBACK
         if facts.rollback.is_undoing:
-            return converge(desired, desired, facts.live, allowed, shape, was_there=was_there)
+            return converge(desired, desired, facts.live, allowed, shape, **how)
     return plan
 
 

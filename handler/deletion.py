@@ -17,9 +17,9 @@ They guard the same rule as decision.py, which has the rows of the other events.
                               lent, only to resources of   as an own one
                               the same stack that were
                               never created
-                              lent                         let go; nothing in a rollback*, if it is `found`, was there
-                                                           before the operation** and is lent to another stack, which
-                                                           would own it then
+                              lent                         let go; nothing in a rollback*, if it was there before the
+                                                           operation**, not on loan, and is lent to another stack,
+                                                           which would own it then
                               foreign                      nothing: the domain has moved on
                               unowned                      nothing with AdoptExisting (it was given back before), else
                                                            refused
@@ -147,10 +147,11 @@ def _delete_lent(event: Event, facts: Facts, claims: Claims, protection: bool | 
     if owner(claims, event) is Owner.OWN:
         return _delete_own(event, facts, claims, protection, adopts=adopts)
     mine = ownership.claim_held_by(event, claims)
-    if mine and mine.request_id == FOUND and not ownership.is_lent_within_stack(claims, event):
+    if mine and not mine.is_adopted and not ownership.is_lent_within_stack(claims, event):
         if facts.rollback is None:
             return Ask.ROLLBACK
-        was_there = was_there_before(facts, mine, if_unknown=True) if facts.rollback.is_undoing else False
+        if_unknown = mine.request_id == FOUND
+        was_there = facts.rollback.is_undoing and was_there_before(facts, mine, if_unknown=if_unknown)
         if isinstance(was_there, Ask):
             return was_there
         if was_there:  # the borrower would own it then, and its stack would delete what was there before

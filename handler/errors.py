@@ -53,6 +53,11 @@ class ApiError(Exception):
         return self.kind is Kind.THROTTLED
 
     @property
+    def is_refused(self) -> bool:
+        """Whether other arguments could get another answer."""
+        return self.kind in (Kind.NOT_GRANTED, Kind.FINAL)
+
+    @property
     def already_exists(self) -> bool:
         """Whether it was refused since there is a domain of that name."""
         return self.kind is Kind.EXISTS

@@ -98,7 +98,9 @@ class Facts:
     never_created: frozenset[str] | None = None  # borrowers in the stack whose Create came to nothing
     is_native_gone: bool | None = None
     has_taken_over: bool = False  # this event took the domain over
+    has_claimed: bool = False  # it is known that this event took the domain over, or found it again
     has_changed: bool = False  # this event has made, claimed, given back or changed the domain, or may have
+    is_refused: bool = False  # the API has refused settings that this event wanted to change
     sent: Mapping[str, Any] = field(default_factory=dict)  # settings that this event has changed, or may have
     kept: Claims = ()  # claims of others that this event has kept when it gave up its resource's
     seen_since: float | None = None  # since when the event sees these claims, in seconds since 1970

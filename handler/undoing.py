@@ -10,7 +10,7 @@ from botocore.model import StructureShape
 
 from handler import changes, ownership, refusals
 from handler.changes import Changes, Live
-from handler.claims import NATIVE_STACK_ID, Claim, read_claims, tags_of
+from handler.claims import NATIVE_STACK_ID, Claim, Claims, read_claims, tags_of
 from handler.convergence import converge, reclaim
 from handler.event import Event
 from handler.ownership import Owner, owner
@@ -154,36 +154,16 @@ def put_back_claims(event: Event, desired: Desired, before: Live, facts: Facts, 
 
 
 def _put_back(event: Event, desired: Desired, before: Live, facts: Facts, shape: StructureShape) -> Plan:
-    live = facts.live
-    if live is None:
-        return Leave("the domain that was there before is gone")
-    claims = read_claims(live.get("Tags", {}))
-    whose = owner(claims, event)
-    as_before = read_claims(before.get("Tags", {}))
-    # The event has found its own domain again, or has come back to one that it had lent. So its claims stay.
-    came_back = ownership.come_back(as_before, event)
-    has_come_back = whose is Owner.OWN and bool(came_back) and claims[1:] == came_back[1:]
-    was_own = owner(as_before, event) is Owner.OWN or has_come_back
-    if whose is Owner.FOREIGN and claims != as_before:
-        return Leave(f"domain {desired.name} now belongs to {refusals.holder(claims)}")
-    if whose is Owner.LENT and was_own:
-        return Leave(f"domain {desired.name} is lent to {refusals.holder(claims)}")
-    if whose is Owner.LENT and ownership.is_as_before(claims, as_before, event):  # it never got its claim
-        return Change(desired.name, Changes())
-    if whose is Owner.LENT:  # settings and tags are the borrower's by now
-        return replace(reclaim(live, ownership.let_go(claims, event, facts.seen_since)), and_look=False)
-    if whose is Owner.OWN and not was_own:
-        if not claims[0].is_adopted:  # the lender has let go, so there is nobody to give it back to
-            return undo(event, facts, made_by=claims[0].request_id)
-        is_unchanged = claims == ownership.take_back(as_before, event, at=None)
-        claims = as_before if is_unchanged else ownership.give_back(claims)
+    claims = _claims_put_back(event, desired.name, before, facts)
+    if not isinstance(claims, tuple):
+        return claims
     # GetDomain may not show yet what this event has changed. (A value that it set and that somebody has put back looks
     # the same. It is then set once more.)
-    unseen = {name: value for name, value in facts.sent.items() if live.get(name) == before.get(name)}
-    live = {**live, **unseen}
-    # What is not as the event wanted it was never changed, or somebody else has changed it since.
+    live = facts.live or {}
+    live = {**live, **{name: value for name, value in facts.sent.items() if live.get(name) == before.get(name)}}
+    # What is not as the event wanted it, somebody else has changed since.
     updates, tags = changes.find(desired, desired, live, None, shape).updates, live.get("Tags", {})
-    names = set(desired.settings).difference(*updates)
+    names = set(facts.sent).difference(*updates)
     wanted = Desired(
         desired.name,
         {name: changes.askable(before[name], shape.members[name]) for name in names if name in before},
@@ -195,6 +175,33 @@ def _put_back(event: Event, desired: Desired, before: Live, facts: Facts, shape:
         tags={key: value for key, value in desired.tags.items() if tags.get(key) == value},
     )
     return Change(desired.name, changes.find(wanted, desired, live, tags_of(claims), shape))
+
+
+def _claims_put_back(event: Event, name: str, before: Live, facts: Facts) -> Claims | Plan:
+    """The claims that a domain gets that is put back; or what to do instead, if that is not all."""
+    if facts.live is None:
+        return Leave("the domain that was there before is gone")
+    claims, as_before = read_claims(facts.live.get("Tags", {})), read_claims(before.get("Tags", {}))
+    whose = owner(claims, event)
+    is_as_before = claims == as_before or ownership.is_as_before(claims, as_before, event)
+    if whose is not Owner.OWN and is_as_before and not facts.has_claimed:
+        return Leave(f"this {event.request_type} has changed nothing in domain {name}")
+    # The event has found its own domain again, or has come back to one that it had lent. So its claims stay.
+    came_back = ownership.come_back(as_before, event)
+    has_come_back = whose is Owner.OWN and bool(came_back) and claims[1:] == came_back[1:]
+    was_own = owner(as_before, event) is Owner.OWN or has_come_back
+    if whose is Owner.FOREIGN and claims != as_before:
+        return Leave(f"domain {name} now belongs to {refusals.holder(claims)}")
+    if whose is Owner.LENT and was_own:
+        return Leave(f"domain {name} is lent to {refusals.holder(claims)}")
+    if whose is Owner.LENT:  # settings and tags are the borrower's by now
+        return replace(reclaim(facts.live, ownership.let_go(claims, event, facts.seen_since)), and_look=False)
+    if whose is not Owner.OWN or was_own:
+        return claims
+    if not claims[0].is_adopted:  # the lender has let go, so there is nobody to give it back to
+        return undo(event, facts, made_by=claims[0].request_id)
+    is_unchanged = claims == ownership.take_back(as_before, event, at=None)
+    return as_before if is_unchanged else ownership.give_back(claims)
 
 
 def use_of(facts: Facts) -> Use | Ask:

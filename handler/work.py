@@ -63,6 +63,7 @@ class Work:
     done: Actions = field(init=False)
     questions: Questions = field(init=False)
     _looked_at: float = field(default=0.0, init=False)
+    _is_refused: bool = field(default=False, init=False)
     _facts: Facts = field(default=Facts(None), init=False)  # of the last decision
 
     def __post_init__(self) -> None:
@@ -151,15 +152,19 @@ class Work:
         return live
 
     def look_late(self) -> Live | None:
-        """Wait some seconds for a domain that the resource has a claim to, which a call without a response may make."""
-        live = self.domains.find_late(self.name, lambda live: live is not None and self.has_claim_to(live))
+        """Wait some seconds for a domain that the resource holds: a call without a response may make or claim it."""
+        live = self.domains.find_late(self.name, self.holds)
         self._looked(time.monotonic())
         return live
 
     @property
     def has_taken_over(self) -> bool:
         """Whether the event has taken the domain over. (It may also have found it again, as its resource's own.)"""
-        return self.done.before is not None and not self._is_own(self.done.before)
+        return self.done.before is not None and not self.holds(self.done.before)
+
+    def holds(self, live: Live | None) -> bool:
+        """Whether the resource is the domain's holder."""
+        return ownership.owner(_claims_of(live), self.event) is Owner.OWN
 
     def has_claim_to(self, live: Live) -> bool:
         """Whether the resource has a claim to the domain, as the holder or further down."""
@@ -186,6 +191,7 @@ class Work:
                 plan = self._plan(decide, live := self.look())
             except ApiError as error:
                 self.questions.was_throttled |= error.throttled
+                self._is_refused |= error.is_refused
                 if not (isinstance(plan, Make) and error.retryable):  # then only a question is due
                     live = self._look_after(error)
                 again = self._plan(decide, live)
@@ -201,18 +207,15 @@ class Work:
         The call that failed was not carried out, or others have the domain by now and may have changed it.
         """
         if isinstance(plan, Change) and plan.was_there and self.done.before is not None and not self._has_it(live):
-            self.done.before = None
+            self.done.before, self.done.has_claimed = None, False
 
     def _has_it(self, live: Live | None) -> bool:
         """Whether the event still has the domain that it took over, or found again."""
         before, claims = _claims_of(self.done.before), _claims_of(live)
         if ownership.owner(before, self.event) is Owner.OWN:
-            return self._is_own(live)
+            return self.holds(live)
         has_claim = ownership.claim_held_by(self.event, claims) is not None
         return has_claim and not ownership.is_as_before(claims, before, self.event)
-
-    def _is_own(self, live: Live | None) -> bool:
-        return ownership.owner(_claims_of(live), self.event) is Owner.OWN
 
     def _check_again(self, check: Callable[[Plan], None], plan: Plan) -> None:
         """Check between the calls of a plan, if they take long."""
@@ -236,10 +239,13 @@ class Work:
 
     def _plan(self, decide: Decide, live: Live | None) -> Plan:
         """Decide, and answer the questions that come up meanwhile."""
+        self.done.has_claimed |= self.done.before is not None and self._has_it(live)
         facts = Facts(
             live,
             has_taken_over=self.has_taken_over and self._has_it(live),
+            has_claimed=self.done.has_claimed,
             has_changed=self.done.has_changed,
+            is_refused=self._is_refused,
             sent=self.done.sent,
             kept=self.done.kept,
             seen_since=self._seen_since(live),

@@ -61,6 +61,11 @@ DIFFERENCES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = 
         {"Matching": {"Enabled": True, "JobSchedule": {**SCHEDULE, "Time": "04:00"}}},
         {"Matching": {"Enabled": True, "JobSchedule": SCHEDULE}},
     ),
+    "what a structure has, and the template never named, is left out if it is empty": (
+        {"RuleBasedMatching": {**RULES, "Enabled": False}},
+        {"RuleBasedMatching": {**RULES, "ConflictResolution": {}, "ExportingConfig": {}}},
+        {"RuleBasedMatching": {**RULES, "Enabled": False}},
+    ),
     "what a structure has, and the template never named, is sent along": (
         {"Matching": {"Enabled": True, "JobSchedule": SCHEDULE}},
         {

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from handler import retries
 from handler.claims import ADOPTED, FOUND, LOGICAL_ID, Claim, Claims, read_claims, tags_of
 from local.customerprofiles.models import Domain
 from tests.handler.cloudformation import STACK
 from tests.handler.describe_api import DescribeError
-from tests.handler.faults import Clock, Fault, Wire, live_domains
+from tests.handler.faults import Acts, Clock, Fault, Wire, live_domains
 from tests.handler.listed import ListedStacks
 from tests.handler.listed_resource import ListedResource
 from tests.handler.situations import (
@@ -22,6 +23,7 @@ from tests.handler.situations import (
     MADE,
     NOT_GRANTED,
     QUEUE,
+    REQUEST_LOST,
     RESPONSE_LOST,
     THEIR_STACK,
     THEIRS,
@@ -150,6 +152,60 @@ def test_a_lender_that_cannot_take_its_domain_back_is_still_its_lender_after_a_t
     wire.begin(trouble)
     assert not succeeded(resource.create(ADOPTING))
     assert claimants(domain) == [(third_resource.stack_id, ADOPTED), *before]
+
+
+@pytest.fixture
+def two_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "LIMITS", replace(retries.LIMITS, failed_attempts=2))
+
+
+def test_a_takeover_that_never_got_its_claim_leaves_what_the_owner_has_set_to_the_same_value(
+    two_attempts: None, resource: ListedResource, their_resource: ListedResource, wire: Wire
+) -> None:
+    existing_domain(THEIRS, days=30)
+    wanted, failed = {"DefaultExpirationDays": 90}, 0
+
+    def trouble(attempt: int, operation: str) -> Fault | None:
+        """The owner makes the same change between the last look and the last attempt."""
+        nonlocal failed
+        if operation != "TagResource" or failed == 2:
+            return None
+        failed += 1
+        if failed == 2:
+            assert succeeded(their_resource.update({**LEAST, **wanted}, LEAST))
+        return FAILING
+
+    wire.begin(trouble)
+    assert not succeeded(resource.create({**ADOPTING, **wanted}))
+    assert days() == 90
+
+
+LATE = replace(RESPONSE_LOST, acts=Acts.LATE, late_by=8)
+
+
+@pytest.mark.parametrize("lender", ["nobody", "another stack", "the resource itself, in another stack's hands"])
+def test_a_takeover_that_is_carried_out_after_it_has_failed_is_given_back(
+    lender: str, few_attempts: None, resource: ListedResource, their_resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    domain = existing_domain({"nobody": {}, "another stack": THEIRS}.get(lender, MADE))
+    if lender.startswith("the resource"):
+        assert succeeded(their_resource.create(ADOPTING))
+    before = holder()
+
+    def trouble(attempt: int, operation: str) -> Fault | None:
+        if operation != "TagResource":
+            return None
+        return LATE if wire.attempts.count("TagResource") == 1 else REQUEST_LOST
+
+    wire.begin(trouble)
+    answer = resource.create(ADOPTING)
+    assert not succeeded(answer)
+    wire.begin()
+    resource.stack_is("ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.delete(ADOPTING, answer["PhysicalResourceId"]))
+    wire.carry_out_delayed_calls(all_pending=True)
+    assert holder() == before
+    assert live_domains() == {"customers": domain}
 
 
 def has_attempts_left(wire: Wire) -> bool:

@@ -629,13 +629,7 @@ ROWS = [
             ("found again", DELETE, live(SIBLINGS_ON_LOAN, FOUND_AGAIN), Ask.CONTENTS, None),
             ("taken over", DELETE, live(SIBLINGS_ON_LOAN, TAKEN_OVER, THEIRS), Change, (THEIRS,)),
             ("and lent on by it", DELETE, LENT_ON, Change, (Claim(STACK, "Third", EARLIER),)),
-            (
-                "and lent on by it to another stack",
-                DELETE,
-                live(THEIRS_ON_LOAN, SIBLINGS_ON_LOAN, MADE),
-                Change,
-                (Claim(ELSEWHERE, "Domain", INHERITED),),
-            ),
+            ("and lent on by it to another stack", DELETE, LENT_OUT_BY_SIBLING, Ask.ROLLBACK, None),
         )
     ),
     Row("what is lent to a sibling and by it to another stack: was that created?", DELETE, LENT_OUT_BY_SIBLING, ASKED),
@@ -667,12 +661,38 @@ ROWS = [
         (Claim(STACK, "Other", FOUND),),
         never_created=frozenset(),
     ),
-    Row(
-        "a domain that was inherited and lent on loses its claim, without a question",
-        DELETE,
-        live(THEIRS_ON_LOAN, INHERITED_THEN),
-        Change,
-        (Claim(ELSEWHERE, "Domain", INHERITED),),
+    *(
+        row
+        for holds, mine in {"was inherited": INHERITED_THEN, "the resource made": MADE}.items()
+        for row in (
+            Row(
+                f"what {holds} and lent to another stack: a rollback?", DELETE, live(THEIRS_ON_LOAN, mine), Ask.ROLLBACK
+            ),
+            Row(
+                f"what {holds} and lent to another stack, in no rollback",
+                DELETE,
+                live(THEIRS_ON_LOAN, mine),
+                Change,
+                (Claim(ELSEWHERE, "Domain", INHERITED),),
+                rollback=Rollback.NO,
+            ),
+        )
+    ),
+    *(
+        Row(
+            f"what the resource made and lent to another stack, in a rollback of what began {words}",
+            DELETE,
+            live(THEIRS_ON_LOAN, MADE),
+            plan,
+            (Claim(ELSEWHERE, "Domain", INHERITED),) if plan is Change else None,
+            rollback=Rollback.YES,
+            undone_since=undone_since,
+        )
+        for words, undone_since, plan in (
+            ("before it was made", OPERATION, Change),
+            ("after it was made", LATER_OPERATION, Leave),
+            ("nobody knows when", 0.0, Change),
+        )
     ),
     Row(
         "a Delete lets go of what is lent on",

@@ -459,7 +459,7 @@ def test_a_domain_is_left_to_the_sibling_that_took_it_over_during_a_slow_questio
 
     def slowly(operation: str) -> DescribeError | None:
         domain.tag(tags_of((Claim(STACK, "Third", ADOPTED), *lent)))
-        return DescribeError.THROTTLED if len(listed_stacks.calls) < 4 else None
+        return DescribeError.THROTTLED if len(listed_stacks.calls) < 5 else None  # for at least 1.5 s
 
     listed_stacks.error_for = slowly
     assert succeeded(resource.delete_with_its_stack(LEAST))

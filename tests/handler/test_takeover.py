@@ -9,7 +9,8 @@ import boto3
 import pytest
 
 from handler.claims import ADOPTED, FOUND, LOGICAL_ID, REQUEST_ID, STACK_ID
-from local.customerprofiles.models import Domain
+from local.customerprofiles.access import ServiceRequest
+from local.customerprofiles.models import CustomerProfilesBackend, Domain
 from tests.handler import faults
 from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, event, stack_arn
 from tests.handler.faults import REGION, Acts, Fault, Wire, live_domains
@@ -275,6 +276,32 @@ def test_a_lender_gets_its_domain_back_after_the_tags_of_a_stack_that_is_gone_we
     assert live_domains()["customers"].tags == before
     send(function, mailbox, "Delete", LEAST)
     assert live_domains() == {}
+
+
+class NoBucket:
+    """The service may use no bucket, as after its stack was deleted."""
+
+    def allow(self, request: ServiceRequest) -> bool:
+        return not request.action.startswith("s3:")
+
+
+def test_a_borrowers_bucket_that_is_gone_holds_up_no_update_of_the_lender(
+    function: Function, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lender's template does not name the bucket, so it is kept at first. It names the schedule, which differs."""
+    sunday, monday = (
+        {"Enabled": True, "JobSchedule": {"DayOfTheWeek": day, "Time": "03:00"}} for day in ("SUNDAY", "MONDAY")
+    )
+    exporting = {"ExportingConfig": {"S3Exporting": {"S3BucketName": "theirs"}}}
+    send(function, mailbox, "Create", {**LEAST, "Matching": sunday})
+    theirs = {**ADOPTING, "Matching": {**monday, **exporting}}
+    send(function, mailbox, "Create", theirs, stack_id=THEIR_STACK)
+    send(function, mailbox, "Delete", theirs, stack_id=THEIR_STACK)
+    monkeypatch.setattr(CustomerProfilesBackend, "resource_policies", NoBucket())
+    send(function, mailbox, "Update", {**LEAST, "DefaultExpirationDays": 31, "Matching": sunday})
+    domain = live_domains()["customers"]
+    assert domain.configuration["DefaultExpirationDays"] == 31
+    assert domain.configuration["Matching"] == sunday
 
 
 def test_a_domain_is_deleted_with_the_last_of_two_resources_of_its_stack(function: Function, mailbox: Mailbox) -> None:
