@@ -154,11 +154,6 @@ def askable(value: Any, shape: Any) -> Any:
     return value
 
 
-def sends_locked(changes: Changes, live: Live) -> bool:
-    """Whether a property is sent that the service can't change now."""
-    return any(name in LOCKED_DURING and _is_locked(name, live) for update in changes.updates for name in update)
-
-
 def _is_locked(name: str, live: Live) -> bool:
     value = live.get(name)
     return isinstance(value, Mapping) and value.get("Status") == LOCKED_DURING[name]

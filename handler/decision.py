@@ -36,12 +36,12 @@ from __future__ import annotations
 
 from botocore.model import StructureShape
 
-from handler import changes, ownership, refusals
+from handler import ownership, refusals
 from handler.claims import ADOPTED, FOUND, NATIVE_STACK_ID, Claims, read_claims, tags_of
 from handler.convergence import converge
 from handler.event import Event
 from handler.ownership import Owner, claim_of, owner
-from handler.plans import Ask, Change, Facts, Leave, Make, Plan, Refuse
+from handler.plans import Ask, Facts, Leave, Make, Plan, Refuse
 from handler.properties import CLEARED_BY_EMPTY, Desired
 from handler.timeliness import Rollback
 
@@ -59,26 +59,19 @@ def create_or_update(event: Event, desired: Desired, old: Desired, shape: Struct
     if not isinstance(allowed, tuple):
         return allowed
     was_there = not event.is_for(desired.name) and allowed[0].request_id != event.request_id
-    how = {"was_there": was_there, "only_named": facts.is_refused}
-    plan = converge(desired, old, facts.live, allowed, shape, **how)
-    if _sends_what_may_wait(event, desired, old, plan, facts):
-        if facts.rollback is None:
-            return Ask.ROLLBACK
-        if facts.rollback.is_undoing:
-            return converge(desired, desired, facts.live, allowed, shape, **how)
-    return plan
-
-
-def _sends_what_may_wait(event: Event, desired: Desired, old: Desired, plan: Plan, facts: Facts) -> bool:
-    """Whether the plan sends a property that the service can't change now, and that the template may not have changed.
-
-    The old properties do not tell that after a rename, and after an Update that had a mistake. In their rollback such a
-    property waits for a later event, so that the rollback does not fail for what was changed by hand. It does not wait
-    if a sibling has had the domain meanwhile.
-    """
-    if not isinstance(plan, Change) or event.is_create or old.name == desired.name or facts.has_taken_over:
-        return False
-    return changes.sends_locked(plan.changes, facts.live or {})
+    live, is_refused = facts.live, facts.is_refused
+    plan = converge(desired, old, live, allowed, shape, was_there=was_there, only_named=is_refused)
+    if event.is_create or old.name == desired.name:
+        return plan
+    # The old properties are those of another domain, or had a mistake. In a rollback, a structure is sent without what
+    # the template does not name, since a sibling that had the domain may have set that. And a property that the service
+    # can't change now waits for a later event, so that the rollback does not fail for what was changed by hand. It does
+    # not wait if a sibling has had the domain meanwhile.
+    before = old if facts.has_taken_over else desired
+    undoing = converge(desired, before, live, allowed, shape, was_there=was_there, only_named=True)
+    if undoing != plan and facts.rollback is None:
+        return Ask.ROLLBACK
+    return undoing if facts.rollback and facts.rollback.is_undoing else plan
 
 
 def _claim(event: Event, desired: Desired, old: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:

@@ -465,3 +465,19 @@ def test_a_domain_is_left_to_the_sibling_that_took_it_over_during_a_slow_questio
     assert succeeded(resource.delete_with_its_stack(LEAST))
     assert live_domains() == {"customers": domain}
     assert read_claims(domain.tags)[0].logical_id == "Third"
+
+
+@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS"])
+def test_the_rollback_of_a_swap_removes_what_the_sibling_has_set_in_a_structure(
+    status: str, resource: ListedResource
+) -> None:
+    """The sibling has given the domain back already. In a new update it could be what somebody has set by hand."""
+    sunday, monday = ({"DayOfTheWeek": day, "Time": "03:00"} for day in ("SUNDAY", "MONDAY"))
+    merging = {"AutoMerging": {"Enabled": True, "MinAllowedConfidenceScoreForMerging": 0.1}}
+    domain = existing_domain(MADE)
+    domain.update({"Matching": {"Enabled": True, "JobSchedule": monday, **merging}})
+    resource.stack_is(status)
+    wanted = {**LEAST, "Matching": {"Enabled": True, "JobSchedule": sunday}}
+    assert succeeded(resource.update(wanted, OTHER, physical_id="other"))
+    left = {} if "ROLLBACK" in status else merging
+    assert domain.configuration["Matching"] == {"Enabled": True, "JobSchedule": sunday, **left}
