@@ -78,10 +78,10 @@ def find(
     ownership tags that the domain is to have, and no others; None leaves them as they are. `shape` is the input shape
     of CreateDomain.
 
-    A property that neither state names is left as it is, and so is a member that the service filled in; with
-    `only_named` such a member of a structure that is sent is left out, since the API refuses it. A property that
-    the service can lock is sent in an UpdateDomain of its own, last, so that a refusal holds nothing else up. While it
-    is locked, and the template's value is still the one before, it is not sent but named in `postponed`.
+    A property that neither state names is left as it is, and so is a member that the service filled in. With
+    `only_named` a structure that is sent does not have such members, and loses them. A property that the service can
+    lock is sent in an UpdateDomain of its own, last, so that a refusal holds nothing else up. While it is locked, and
+    the template's value is still the one before, it is not sent but named in `postponed`.
     """
     differing = _differing(desired, old, live, shape, only_named=only_named)
     rest = {name: value for name, value in differing.items() if name not in LOCKED_DURING}

@@ -68,10 +68,10 @@ def create_or_update(event: Event, desired: Desired, old: Desired, shape: Struct
     # can't change now waits for a later event, so that the rollback does not fail for what was changed by hand. It does
     # not wait if a sibling has had the domain meanwhile.
     before = old if facts.has_taken_over else desired
-    undoing = converge(desired, before, live, allowed, shape, was_there=was_there, only_named=True)
-    if undoing != plan and facts.rollback is None:
+    in_rollback = converge(desired, before, live, allowed, shape, was_there=was_there, only_named=True)
+    if in_rollback != plan and facts.rollback is None:
         return Ask.ROLLBACK
-    return undoing if facts.rollback and facts.rollback.is_undoing else plan
+    return in_rollback if facts.rollback and facts.rollback.is_undoing else plan
 
 
 def _claim(event: Event, desired: Desired, old: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:

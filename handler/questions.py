@@ -1,16 +1,19 @@
-"""Questions: when an event asks CloudFormation whether to go on, and what follows from the answer.
+"""Questions: what an event asks while it works on one domain, and what follows from the answer.
 
-timeliness.py says what an answer means. Here is how often one event asks about its work on one domain.
+timeliness.py says what CloudFormation's answers mean. Here is when and how often it is asked whether to go on, and who
+answers a question that decides.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from handler import stack
+from handler import ownership, stack
+from handler.claims import read_claims
+from handler.domains import Domains
 from handler.event import CANCELLABLE, Event
-from handler.plans import ContinuedError, Destroy, Plan, UnwantedError
+from handler.plans import Ask, ContinuedError, Destroy, Facts, Plan, UnwantedError
 from handler.timeliness import Listed, Rollback, is_late_to_change, is_late_to_start
 
 # Seconds for which CloudFormation is not asked before a change after it could not be asked.
@@ -59,6 +62,23 @@ class Questions:
         if self.was_throttled and self.is_forward is None and self.event.is_update_of(self.name):
             rollback = stack.rollback(self.event)
             self.is_forward = None if rollback is Rollback.UNKNOWN else rollback.is_forward
+
+    def answered(self, question: Ask, facts: Facts, domains: Domains) -> Facts:
+        """The facts with the answer to a question that decides. Raises DomainNotFoundError."""
+        self.has_asked = True
+        tags = (facts.live or {}).get("Tags", {})
+        match question:
+            case Ask.CONTENTS:
+                return replace(facts, contents=domains.contents(self.name))
+            case Ask.ROLLBACK:
+                return replace(facts, rollback=stack.rollback(self.event))
+            case Ask.UNDONE_SINCE:
+                return replace(facts, undone_since=stack.undone_since(self.event))
+            case Ask.BORROWERS:
+                in_front = ownership.borrowers(read_claims(tags), self.event)
+                return replace(facts, never_created=stack.never_created(self.event, self.name, in_front))
+            case Ask.NATIVE:
+                return replace(facts, is_native_gone=stack.is_native_gone(self.event, self.name, tags))
 
     def begin_undoing(self, listed: Listed | None = None) -> None:
         """Note that undoing begins; the caller has asked, if that was due, and CloudFormation lists this."""

@@ -251,21 +251,8 @@ class Work:
             seen_since=self._seen_since(live),
         )
         while isinstance(plan := decide(facts), Ask):
-            self.questions.has_asked = True
             try:
-                match plan:
-                    case Ask.CONTENTS:
-                        facts = replace(facts, contents=self.domains.contents(self.name))
-                    case Ask.ROLLBACK:
-                        facts = replace(facts, rollback=stack.rollback(self.event))
-                    case Ask.UNDONE_SINCE:
-                        facts = replace(facts, undone_since=stack.undone_since(self.event))
-                    case Ask.BORROWERS:
-                        in_front = ownership.borrowers(_claims_of(facts.live), self.event)
-                        facts = replace(facts, never_created=stack.never_created(self.event, self.name, in_front))
-                    case Ask.NATIVE:
-                        tags = (facts.live or {}).get("Tags", {})
-                        facts = replace(facts, is_native_gone=stack.is_native_gone(self.event, self.name, tags))
+                facts = self.questions.answered(plan, facts, self.domains)
             except DomainNotFoundError as error:  # deleted since it was looked at; GetDomain has the last word
                 found = self.look()
                 facts = replace(facts, live=found, contents=Use(str(error), is_known=False) if found else None)
