@@ -194,7 +194,7 @@ def _claims_put_back(event: Event, name: str, before: Live, facts: Facts) -> Cla
         return Leave(f"domain {name} now belongs to {refusals.holder(claims)}")
     if whose is Owner.LENT and was_own:
         return Leave(f"domain {name} is lent to {refusals.holder(claims)}")
-    if whose is Owner.LENT:  # settings and tags are the borrower's by now
+    if whose is Owner.LENT and not is_as_before:  # settings and tags are the borrower's by now
         return replace(reclaim(facts.live, ownership.let_go(claims, event, facts.seen_since)), and_look=False)
     if whose is not Owner.OWN or was_own:
         return claims

@@ -225,6 +225,29 @@ def test_a_lender_that_cannot_take_its_domain_back_is_still_its_lender(
     assert live_domains()["customers"].tags == before
 
 
+@pytest.mark.parametrize("fault", [THROTTLED, FAILING, REQUEST_LOST, DENIED], ids=str)
+def test_what_a_lender_has_taken_back_is_put_back_though_a_call_fails_after_the_claims_are_as_before(
+    fault: Fault, resource: ListedResource, their_resource: ListedResource, wire: Wire
+) -> None:
+    """Its own claim further down is then neither given up, nor a sign that it has changed nothing."""
+    assert succeeded(resource.create(LEAST))
+    assert succeeded(their_resource.create({**ADOPTING, "Tags": {"team": "theirs"}}))
+    before, has_failed = dict(live_domains()["customers"].tags), False
+
+    def trouble(attempt: int, operation: str) -> Fault | None:
+        nonlocal has_failed
+        if operation == "UpdateDomain":
+            return NOT_GRANTED
+        is_hit = operation == "UntagResource" and not has_failed
+        has_failed |= is_hit
+        return fault if is_hit else None
+
+    wire.begin(trouble)
+    assert not succeeded(resource.create({**ADOPTING, **CHANGED, "Tags": {"team": "ours", "added": "x"}}))
+    assert has_failed
+    assert live_domains()["customers"].tags == before
+
+
 def take_over_after_the_lost_response(wire: Wire, their_resource: ListedResource) -> None:
     """The response of the first CreateDomain is lost, and another stack takes the domain over before the retry."""
     attempts = 0
