@@ -19,7 +19,8 @@ They guard the same rule as decision.py, which has the rows of the other events.
                               never created
                               lent                         let go; nothing in a rollback*, if it was there before the
                                                            operation**, not on loan, and is lent to another stack,
-                                                           which would own it then
+                                                           which would own it then (only if it is `found`, or the stack
+                                                           goes on)
                               foreign                      nothing: the domain has moved on
                               unowned                      nothing with AdoptExisting (it was given back before), else
                                                            refused
@@ -150,8 +151,9 @@ def _delete_lent(event: Event, facts: Facts, claims: Claims, protection: bool | 
     if mine and not mine.is_adopted and not ownership.is_lent_within_stack(claims, event):
         if facts.rollback is None:
             return Ask.ROLLBACK
-        if_unknown = mine.request_id == FOUND
-        was_there = facts.rollback.is_undoing and was_there_before(facts, mine, if_unknown=if_unknown)
+        is_found = mine.request_id == FOUND
+        is_undoing = facts.rollback.is_undoing if is_found else facts.rollback is Rollback.YES
+        was_there = is_undoing and was_there_before(facts, mine, if_unknown=is_found)
         if isinstance(was_there, Ask):
             return was_there
         if was_there:  # the borrower would own it then, and its stack would delete what was there before

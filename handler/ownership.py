@@ -183,9 +183,12 @@ def restored(claims: Claims, kept: Claims, event: Event) -> Claims | None:
     event then removes for its own. Without its claim a resource that still has the domain could not keep it. A maker
     that has let go meanwhile has marked the one in front as `inherited`. A borrower that has let go has not.
     """
-    mine = claim_held_by(event, claims)
-    if not kept or (mine and not mine.is_adopted and mine.request_id != kept[-1].request_id):
-        return None  # or its own claim is still there, since a call failed, and the maker has let go meanwhile
+    if not kept or not claims:
+        return None
+    last = claims[-1]
+    is_as_made = last.is_of(event) and last.request_id == kept[-1].request_id
+    if not last.is_adopted and not is_as_made:  # the maker has let go, and left the domain to that one
+        return None
     ours = {event.resource, *(claim.resource for claim in kept)}
     in_front = tuple(itertools.takewhile(lambda claim: claim.resource not in ours, claims))
     is_lost = not kept[-1].is_adopted and kept[-1].resource not in {claim.resource for claim in claims}

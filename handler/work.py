@@ -191,7 +191,7 @@ class Work:
                 plan = self._plan(decide, live := self.look())
             except ApiError as error:
                 self.questions.was_throttled |= error.throttled
-                self._is_refused |= error.is_refused
+                self._is_refused |= error.is_refused and not error.retryable
                 if not (isinstance(plan, Make) and error.retryable):  # then only a question is due
                     live = self._look_after(error)
                 again = self._plan(decide, live)
@@ -214,6 +214,8 @@ class Work:
         before, claims = _claims_of(self.done.before), _claims_of(live)
         if ownership.owner(before, self.event) is Owner.OWN:
             return self.holds(live)
+        if self.done.has_claimed and self.holds(live):  # perhaps with its older claim, without those in front of it
+            return True
         has_claim = ownership.claim_held_by(self.event, claims) is not None
         return has_claim and not ownership.is_as_before(claims, before, self.event)
 

@@ -695,6 +695,15 @@ ROWS = [
         )
     ),
     Row(
+        "what the resource made and lent to another stack, with a stack that ends",
+        DELETE,
+        live(THEIRS_ON_LOAN, MADE),
+        Change,
+        (Claim(ELSEWHERE, "Domain", INHERITED),),
+        rollback=Rollback.ENDS,
+        undone_since=LATER_OPERATION,
+    ),
+    Row(
         "a Delete lets go of what is lent on",
         DELETE,
         live(SIBLINGS_ON_LOAN, TAKEN_OVER, THEIRS),

@@ -235,3 +235,11 @@ def test_a_maker_that_has_let_go_before_the_borrower_gives_back_gets_no_claim_ag
     third = Claim("a-third-stack", "C", ADOPTED)
     borrower = claim_of(EVENT, f"{INHERITED}:2026-01-01T00:00:00+00:00")
     assert restored((third, borrower), (lender,), EVENT) is None
+
+
+def test_a_maker_that_has_let_go_behind_another_borrower_gets_no_claim_again() -> None:
+    """The same with a chain of three: the maker has left the domain to the one in the middle."""
+    lender, between = Claim(ELSEWHERE, "A", "request-of-A"), Claim("a-third-stack", "C", ADOPTED)
+    successor = Claim(ELSEWHERE, "B", ADOPTED)
+    inherited = Claim("a-third-stack", "C", f"{INHERITED}:2026-01-01T00:00:00+00:00")
+    assert restored((successor, claim_of(EVENT, ADOPTED), inherited), (between, lender), EVENT) is None

@@ -481,3 +481,33 @@ def test_the_rollback_of_a_swap_removes_what_the_sibling_has_set_in_a_structure(
     assert succeeded(resource.update(wanted, OTHER, physical_id="other"))
     left = {} if "ROLLBACK" in status else merging
     assert domain.configuration["Matching"] == {"Enabled": True, "JobSchedule": sunday, **left}
+
+
+@pytest.mark.parametrize("made_by", ["an-earlier-create", FOUND])
+def test_the_rollback_of_a_swap_says_that_the_rules_of_the_sibling_cannot_be_replaced_now(
+    made_by: str, resource: ListedResource
+) -> None:
+    """Its claim is `found` if an update before was rolled back in the same way."""
+    domain = existing_domain(tags_of((Claim(STACK, "Other", ADOPTED), Claim(STACK, "Domain", made_by))))
+    rules, theirs = ({"Enabled": True, "MatchingRules": [{"Rule": [name]}]} for name in ("Phone", "EmailAddress"))
+    domain.update({"RuleBasedMatching": theirs})
+    domain.rule_based_matching_status = "IN_PROGRESS"
+    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    answer = resource.update({**LEAST, "RuleBasedMatching": rules}, OTHER, physical_id="other")
+    assert not succeeded(answer)
+    assert "does not change the rules" in answer["Reason"]
+
+
+def test_a_refusal_that_time_heals_removes_nothing_that_somebody_has_set_in_a_structure(
+    resource: ListedResource, wire: Wire
+) -> None:
+    """The queue's policy spreads while the call is retried."""
+    schedule = {"DayOfTheWeek": "MONDAY", "Time": "03:00"}
+    merging = {"AutoMerging": {"Enabled": True, "MinAllowedConfidenceScoreForMerging": 0.9}}
+    domain = existing_domain(MADE)
+    domain.update({"Matching": {"Enabled": True, **merging}})
+    refused = [NOT_GRANTED, NOT_GRANTED]
+    wire.begin(lambda _, operation: refused.pop() if refused and operation == "UpdateDomain" else None)
+    wanted = {**LEAST, "DeadLetterQueueUrl": QUEUE, "Matching": {"Enabled": True, "JobSchedule": schedule}}
+    assert succeeded(resource.update(wanted, LEAST))
+    assert domain.configuration["Matching"] == {"Enabled": True, "JobSchedule": schedule, **merging}
