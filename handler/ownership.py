@@ -96,6 +96,15 @@ def is_as_before(claims: Claims, before: Claims, event: Event) -> bool:
     return not mine.is_adopted or claims == before
 
 
+def has_come_back(claims: Claims, before: Claims, event: Event) -> bool:
+    """Whether the event's resource has its own domain as before it lent it, whoever has taken that over by now.
+
+    The rollback of a rename removes the claims in front of its own. That is no takeover.
+    """
+    behind, behind_before = come_back(claims, event), come_back(before, event)
+    return bool(behind and behind_before) and behind[1:] == behind_before[1:]
+
+
 def is_lent_within_stack(claims: Claims, event: Event) -> bool:
     """Whether everybody who has the domain from the event's resource is in the same stack."""
     return all(claim.stack_id == event.stack_id for claim in borrowers(claims, event))

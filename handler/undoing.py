@@ -187,12 +187,10 @@ def _claims_put_back(event: Event, name: str, before: Live, facts: Facts) -> Cla
     if whose is not Owner.OWN and is_as_before and not facts.has_claimed:
         return Leave(f"this {event.request_type} has changed nothing in domain {name}")
     # The event has found its own domain again, or has come back to one that it had lent. So its claims stay.
-    came_back = ownership.come_back(as_before, event)
-    has_come_back = whose is Owner.OWN and bool(came_back) and claims[1:] == came_back[1:]
-    was_own = owner(as_before, event) is Owner.OWN or has_come_back
+    was_own = owner(as_before, event) is Owner.OWN or ownership.has_come_back(claims, as_before, event)
     if whose is Owner.FOREIGN and claims != as_before:
         return Leave(f"domain {name} now belongs to {refusals.holder(claims)}")
-    if whose is Owner.LENT and was_own:
+    if whose is Owner.LENT and was_own and claims != as_before:
         return Leave(f"domain {name} is lent to {refusals.holder(claims)}")
     if whose is Owner.LENT and not is_as_before:  # settings and tags are the borrower's by now
         return replace(reclaim(facts.live, ownership.let_go(claims, event, facts.seen_since)), and_look=False)

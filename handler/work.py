@@ -206,7 +206,10 @@ class Work:
 
         The call that failed was not carried out, or others have the domain by now and may have changed it.
         """
-        if isinstance(plan, Change) and plan.was_there and self.done.before is not None and not self._has_it(live):
+        if not (isinstance(plan, Change) and plan.was_there) or self.done.before is None or self._has_it(live):
+            return
+        is_shown_late = self.done.has_claimed and _claims_of(live) == _claims_of(self.done.before)
+        if not is_shown_late:
             self.done.before, self.done.has_claimed = None, False
 
     def _has_it(self, live: Live | None) -> bool:
@@ -216,6 +219,8 @@ class Work:
             return self.holds(live)
         if self.done.has_claimed and self.holds(live):  # perhaps with its older claim, without those in front of it
             return True
+        if ownership.has_come_back(claims, before, self.event):
+            return False
         has_claim = ownership.claim_held_by(self.event, claims) is not None
         return has_claim and not ownership.is_as_before(claims, before, self.event)
 

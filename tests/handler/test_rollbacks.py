@@ -28,6 +28,7 @@ from tests.handler.situations import (
     CHANGED,
     CORRECTED,
     DENIED,
+    FAILING,
     LEAST,
     MADE,
     NOT_GRANTED,
@@ -36,6 +37,7 @@ from tests.handler.situations import (
     RESPONSE_LOST,
     THEIR_STACK,
     THEIRS,
+    THROTTLED,
     UNPROTECTED,
     claims,
     days,
@@ -511,3 +513,29 @@ def test_a_refusal_that_time_heals_removes_nothing_that_somebody_has_set_in_a_st
     wanted = {**LEAST, "DeadLetterQueueUrl": QUEUE, "Matching": {"Enabled": True, "JobSchedule": schedule}}
     assert succeeded(resource.update(wanted, LEAST))
     assert domain.configuration["Matching"] == {"Enabled": True, "JobSchedule": schedule, **merging}
+
+
+@pytest.mark.parametrize("fault", [THROTTLED, FAILING], ids=str)
+@pytest.mark.parametrize("made_by", ["an-earlier-create", FOUND])
+def test_a_domain_that_another_stack_takes_over_while_its_resource_comes_back_to_it_is_lent_to_that_stack(
+    made_by: str,
+    fault: Fault,
+    resource: ListedResource,
+    their_resource: ListedResource,
+    wire: Wire,
+    clock: Clock,
+) -> None:
+    """A sibling had it during the update. Without its claim the resource could not keep what the borrower deletes."""
+    domain = existing_domain(tags_of((Claim(STACK, "Other", ADOPTED), Claim(STACK, "Domain", made_by))), days=14)
+    domain.profile_count = 1000
+    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+
+    def taken_over() -> None:
+        assert succeeded(their_resource.create({**ADOPTING, "DefaultExpirationDays": 7}))
+
+    with overtaken(wire, clock, "UpdateDomain", taken_over, fault=fault, after=0.1):
+        assert succeeded(resource.update(LEAST, OTHER, physical_id="other"))
+    assert (holder(), days()) == (THEIR_STACK, 7)
+    assert succeeded(their_resource.delete_with_its_stack(ADOPTING))
+    assert holder() == STACK
+    assert live_domains() == {"customers": domain}

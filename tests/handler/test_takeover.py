@@ -15,7 +15,7 @@ from tests.handler import faults
 from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, event, stack_arn
 from tests.handler.faults import REGION, Acts, Fault, Wire, live_domains
 from tests.handler.listed import ListedStacks
-from tests.handler.situations import ADOPTING, LEAST, QUEUE
+from tests.handler.situations import ADOPTING, LEAST, QUEUE, THROTTLED
 
 THEIR_STACK = stack_arn("elsewhere")
 RETAINED = {STACK_ID: STACK, LOGICAL_ID: "Domain", REQUEST_ID: "an-earlier-create"}
@@ -172,6 +172,40 @@ def test_settings_are_put_back_though_the_api_does_not_show_yet_that_they_were_c
     assert answer["Status"] == "FAILED"
     assert "UpdateDomain" in wire.changes
     assert reported() == before
+
+
+def test_tags_are_put_back_though_the_api_showed_them_late_and_the_call_was_repeated(
+    theirs: dict[str, Any], function: Function, mailbox: Mailbox, wire: Wire
+) -> None:
+    """The repeated call is throttled once, so the function looks again. It must not take that for how it was before."""
+    domain = live_domains()["customers"]
+    domain.rule_based_matching_status = "IN_PROGRESS"
+    shown, latest, is_late = dict(domain.tags), domain.tags, False
+
+    def before_a_call(attempt: int, operation: str) -> None:
+        nonlocal latest
+        if operation == "GetDomain" and is_late:
+            latest, domain.tags = domain.tags, shown
+
+    def after_a_call(attempt: int, operation: str) -> None:
+        nonlocal is_late
+        if operation == "GetDomain" and is_late:
+            domain.tags, is_late = latest, False
+
+    def after_a_change(call: faults.Call) -> None:
+        nonlocal is_late
+        is_late |= call.operation == "TagResource" and wire.attempts.count("TagResource") == 1
+
+    def throttled_once(attempt: int, operation: str) -> Fault | None:
+        is_second = operation == "TagResource" and wire.attempts.count(operation) == 2
+        return THROTTLED if is_second else None
+
+    wire.begin(throttled_once)
+    wire.on_attempt, wire.on_reply, wire.on_act = before_a_call, after_a_call, after_a_change
+    answer = take_over(function, mailbox)
+    assert answer["Status"] == "FAILED"
+    assert wire.attempts.count("TagResource") > 2
+    assert reported() == theirs
 
 
 def test_a_takeover_without_room_for_its_tags_is_refused_before_anything_is_changed(
