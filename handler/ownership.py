@@ -85,21 +85,11 @@ def claim_held_by(event: Event, claims: Claims) -> Claim | None:
     return next((claim for claim in claims if claim.is_of(event)), None)
 
 
-def is_as_before(claims: Claims, before: Claims, event: Event) -> bool:
-    """Whether the event's resource has the claim that it had before the event, so that it has taken nothing over.
-
-    A loan that was taken over again looks the same: only if nothing else has changed either, it is the one before.
-    """
-    mine = claim_held_by(event, claims)
-    if mine is None or mine != claim_held_by(event, before):
-        return False
-    return not mine.is_adopted or claims == before
-
-
 def has_come_back(claims: Claims, before: Claims, event: Event) -> bool:
-    """Whether the event's resource has its own domain as before it lent it, whoever has taken that over by now.
+    """Whether the claims behind that of the event's resource are as before, whoever is in front of it by now.
 
-    The rollback of a rename removes the claims in front of its own. That is no takeover.
+    Then it has taken nothing over: nothing was carried out, or the rollback of a rename has removed the claims in front
+    of its own.
     """
     behind, behind_before = come_back(claims, event), come_back(before, event)
     return bool(behind and behind_before) and behind[1:] == behind_before[1:]

@@ -183,18 +183,17 @@ def _claims_put_back(event: Event, name: str, before: Live, facts: Facts) -> Cla
         return Leave("the domain that was there before is gone")
     claims, as_before = read_claims(facts.live.get("Tags", {})), read_claims(before.get("Tags", {}))
     whose = owner(claims, event)
-    is_as_before = claims == as_before or ownership.is_as_before(claims, as_before, event)
-    if whose is not Owner.OWN and is_as_before and not facts.has_claimed:
-        return Leave(f"this {event.request_type} has changed nothing in domain {name}")
+    if whose is not Owner.OWN and claims == as_before:  # it never got its claim, or that was given back
+        return claims if facts.has_claimed else Leave(f"this {event.request_type} has changed nothing in domain {name}")
+    if whose is Owner.FOREIGN:
+        return Leave(f"domain {name} now belongs to {refusals.holder(claims)}")
     # The event has found its own domain again, or has come back to one that it had lent. So its claims stay.
     was_own = owner(as_before, event) is Owner.OWN or ownership.has_come_back(claims, as_before, event)
-    if whose is Owner.FOREIGN and claims != as_before:
-        return Leave(f"domain {name} now belongs to {refusals.holder(claims)}")
-    if whose is Owner.LENT and was_own and claims != as_before:
+    if whose is Owner.LENT and was_own:
         return Leave(f"domain {name} is lent to {refusals.holder(claims)}")
-    if whose is Owner.LENT and not is_as_before:  # settings and tags are the borrower's by now
+    if whose is Owner.LENT:  # settings and tags are the borrower's by now
         return replace(reclaim(facts.live, ownership.let_go(claims, event, facts.seen_since)), and_look=False)
-    if whose is not Owner.OWN or was_own:
+    if whose is Owner.UNOWNED or was_own:
         return claims
     if not claims[0].is_adopted:  # the lender has let go, so there is nobody to give it back to
         return undo(event, facts, made_by=claims[0].request_id)

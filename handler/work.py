@@ -219,10 +219,8 @@ class Work:
             return self.holds(live)
         if self.done.has_claimed and self.holds(live):  # perhaps with its older claim, without those in front of it
             return True
-        if ownership.has_come_back(claims, before, self.event):
-            return False
         has_claim = ownership.claim_held_by(self.event, claims) is not None
-        return has_claim and not ownership.is_as_before(claims, before, self.event)
+        return has_claim and not ownership.has_come_back(claims, before, self.event)
 
     def _check_again(self, check: Callable[[Plan], None], plan: Plan) -> None:
         """Check between the calls of a plan, if they take long."""
