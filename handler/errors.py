@@ -30,6 +30,7 @@ class Kind(enum.Enum):
     DENIED = "access denied, perhaps since a new permission has not spread yet"
     NOT_GRANTED = "a key, a queue or a bucket was refused, perhaps since its policy has not spread yet"
     EXISTS = "there is a domain of that name"
+    REFUSED = "the API does not take these arguments"
     FINAL = "the same call would get the same answer"
 
 
@@ -55,7 +56,7 @@ class ApiError(Exception):
     @property
     def is_refused(self) -> bool:
         """Whether other arguments could get another answer."""
-        return self.kind in (Kind.NOT_GRANTED, Kind.FINAL)
+        return self.kind in (Kind.NOT_GRANTED, Kind.REFUSED)
 
     @property
     def already_exists(self) -> bool:
@@ -121,8 +122,7 @@ def kind_of(code: str, text: str, status: int, call: Call) -> Kind:
     if code == "BadRequestException":
         if "already exists" in text:
             return Kind.EXISTS
-        if call.names_resources:
-            return Kind.NOT_GRANTED
+        return Kind.NOT_GRANTED if call.names_resources else Kind.REFUSED
     return Kind.FINAL
 
 

@@ -39,7 +39,7 @@ class TestKind:
             pytest.param("InternalServerException", "-", 500, CREATE, Kind.FAILED, id="an error of the API's own"),
             pytest.param("502", "", 502, CREATE, Kind.FAILED, id="a gateway's 502"),
             pytest.param("AccessDeniedException", "-", 403, CREATE, Kind.DENIED, id="AccessDenied"),
-            pytest.param("BadRequestException", "-", 400, CREATE, Kind.FINAL, id="a BadRequest for plain settings"),
+            pytest.param("BadRequestException", "-", 400, CREATE, Kind.REFUSED, id="a BadRequest for plain settings"),
             pytest.param("BadRequestException", "-", 400, WITH_KEY, Kind.NOT_GRANTED, id="a BadRequest for a key"),
             pytest.param(
                 "BadRequestException", "Domain customers already exists", 400, WITH_KEY, Kind.EXISTS, id="a name in use"

@@ -7,6 +7,8 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from moto.core.botocore_stubber import MockRawResponse
 
 from handler.claims import ADOPTED, FOUND, LOGICAL_ID, REQUEST_ID, STACK_ID
 from local.customerprofiles.access import ServiceRequest
@@ -336,6 +338,28 @@ def test_a_borrowers_bucket_that_is_gone_holds_up_no_update_of_the_lender(
     domain = live_domains()["customers"]
     assert domain.configuration["DefaultExpirationDays"] == 31
     assert domain.configuration["Matching"] == sunday
+
+
+def test_an_answer_that_is_not_the_apis_removes_nothing_that_the_template_does_not_name(
+    function: Function, mailbox: Mailbox, wire: Wire
+) -> None:
+    """A proxy answers one UpdateDomain with a page of its own. Only a refusal by the API says that a bucket is gone."""
+    headers: Any = {"Content-Type": "text/html"}
+    page: Any = MockRawResponse(b"<html>Blocked</html>")
+    blocked = Fault("a proxy's page", Acts.NEVER, lambda request: AWSResponse(request.url, 403, headers, page))
+    sunday, monday = (
+        {"Enabled": True, "JobSchedule": {"DayOfTheWeek": day, "Time": "03:00"}} for day in ("SUNDAY", "MONDAY")
+    )
+    send(function, mailbox, "Create", {**LEAST, "Matching": sunday})
+    exporting = {"ExportingConfig": {"S3Exporting": {"S3BucketName": "by-hand"}}}
+    live_domains()["customers"].configuration["Matching"] = {**sunday, **exporting}
+    wire.begin(faults.once(blocked, 1))
+
+    function.invoke(
+        event("Update", {**LEAST, "Matching": monday}, LEAST, physical_id="customers", response_url=mailbox.url())
+    )
+
+    assert live_domains()["customers"].configuration["Matching"]["ExportingConfig"] == exporting["ExportingConfig"]
 
 
 def test_a_domain_is_deleted_with_the_last_of_two_resources_of_its_stack(function: Function, mailbox: Mailbox) -> None:
