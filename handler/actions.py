@@ -20,7 +20,7 @@ class Actions:
     `has_changed`: it has made, claimed or changed the domain, or may have. `has_made`: it has made it, or may have.
     `before`: how the domain was before the event took it over or found it again, or may have; None if it did neither.
     `has_claimed`: it is known to have done so. `sent`: the settings that it has changed, or may have. `kept`: the
-    claims of others that it has kept when it gave up its resource's.
+    claims that it has left when it removed tags of others, or may have.
     """
 
     def __init__(self, domains: Domains, name: str) -> None:
@@ -57,7 +57,6 @@ class Actions:
 
     def _change(self, plan: Change, live: Live, between: Callable[[], None]) -> Live:
         changes, changed = plan.changes, dict(live)
-        self.kept = plan.keeps or self.kept
         note = functools.partial(self._note_before, plan, live)
         if changes.postponed:
             logger.warning("left for a later event, since the service is at work on it", properties=changes.postponed)
@@ -70,7 +69,7 @@ class Actions:
         for settings in changes.updates:
             calls.append(functools.partial(self._update, settings))
         if changes.untag:
-            calls.append(functools.partial(domains.untag, name, changes.untag))
+            calls.append(functools.partial(self._untag, plan))
         for number, call in enumerate(calls):
             if number > 0:
                 between()
@@ -82,6 +81,13 @@ class Actions:
     def _update(self, settings: Mapping[str, Any]) -> Live:
         with self._noting(functools.partial(self.sent.update, settings)):
             return self._domains.update(self._name, settings)
+
+    def _untag(self, plan: Change) -> None:
+        with self._noting(functools.partial(self._note_kept, plan)):
+            self._domains.untag(self._name, plan.changes.untag)
+
+    def _note_kept(self, plan: Change) -> None:
+        self.kept = plan.claims or self.kept
 
     def _note_made(self) -> None:
         self.has_made = True

@@ -58,6 +58,11 @@ class Changes:
         """Whether there is anything to send."""
         return bool(self.untag_first or self.tag or self.updates or self.untag)
 
+    @property
+    def of_claims(self) -> bool:
+        """Whether ownership tags are set or removed."""
+        return any(map(is_ownership_key, (*self.tag, *self.untag)))
+
     def without_settings(self) -> Changes:
         """Only what changes in the tags."""
         return replace(self, updates=(), postponed=())

@@ -38,8 +38,8 @@ def converge(
     count, most = _tags_after(needed, live.get("Tags", {})), int(shape.members["Tags"].metadata["max"])
     if count > most:
         return refusals.has_no_room(desired.name, count, most)
-    if any(map(is_ownership_key, (*needed.tag, *needed.untag))):
-        return Change(desired.name, needed.without_settings(), and_look=True, was_there=was_there)
+    if needed.of_claims:
+        return Change(desired.name, needed.without_settings(), and_look=True, was_there=was_there, claims=claims)
     return Change(desired.name, needed, was_there=was_there)
 
 
@@ -53,7 +53,7 @@ def reclaim(live: Live, claims: Claims) -> Change:
             untag=tuple(sorted(key for key in tags if is_ownership_key(key) and key not in wanted)),
         ),
         and_look=bool(claims),
-        keeps=claims,
+        claims=claims,
     )
 
 

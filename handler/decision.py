@@ -15,9 +15,10 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                                                            converged
     Update, same name         foreign, or lent to another  nothing in a rollback, which must not fail for that; else
                               stack                        refused
-    Update, same or new name  lent, to resources of the    the claims in front of its own are removed, if it rolls back
-                              same stack only              a rename (of resources that swapped their domains); else
-                                                           taken over again, or by a rename taken back; then converged
+    Update, same or new name  lent, to resources of the    the claims of those that got it in the operation that is
+                              same stack only              undone are removed, if it rolls back a rename (of resources
+                                                           that swapped their domains); then, if it is still lent, taken
+                                                           over again, or by a rename taken back; then converged
     Update, same name         absent                       it is made again
     Update, new name          absent, own                  as a Create
     Update, new name          unowned, foreign, or lent    nothing in a rollback, which comes back to a domain that the
@@ -58,7 +59,8 @@ def create_or_update(event: Event, desired: Desired, old: Desired, shape: Struct
     allowed = _claim(event, desired, old, claims, facts)
     if not isinstance(allowed, tuple):
         return allowed
-    was_there = not event.is_for(desired.name) and allowed[0].request_id != event.request_id
+    is_known = event.is_for(desired.name) or _comes_back(event, claims, facts)
+    was_there = not is_known and allowed[0].request_id != event.request_id
     live, is_refused = facts.live, facts.is_refused
     plan = converge(desired, old, live, allowed, shape, was_there=was_there, only_named=is_refused)
     if event.is_create or old.name == desired.name:
@@ -67,11 +69,17 @@ def create_or_update(event: Event, desired: Desired, old: Desired, shape: Struct
     # the template does not name, since a sibling that had the domain may have set that. And a property that the service
     # can't change now waits for a later event, so that the rollback does not fail for what was changed by hand. It does
     # not wait if a sibling has had the domain meanwhile.
-    before = old if facts.has_taken_over else desired
+    before = old if facts.has_come_back else desired
     in_rollback = converge(desired, before, live, allowed, shape, was_there=was_there, only_named=True)
     if in_rollback != plan and facts.rollback is None:
         return Ask.ROLLBACK
     return in_rollback if facts.rollback and facts.rollback.is_undoing else plan
+
+
+def _comes_back(event: Event, claims: Claims, facts: Facts) -> bool:
+    """Whether a rollback comes back to a domain that its resource has lent: it takes nothing over then."""
+    is_lent = owner(claims, event) is Owner.LENT and not facts.has_taken_over
+    return is_lent and facts.rollback is not None and facts.rollback.is_undoing
 
 
 def _claim(event: Event, desired: Desired, old: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:
@@ -95,8 +103,12 @@ def _claim_within_stack(event: Event, desired: Desired, old: Desired, claims: Cl
     if facts.rollback is None:
         return Ask.ROLLBACK
     if facts.rollback.is_undoing:
-        own = ownership.come_back(claims, event)
-        return own if is_current else _claim_again(event, own)
+        if facts.undone_borrowers is None:
+            return Ask.UNDONE_BORROWERS
+        claims = ownership.without_borrowers(claims, event, facts.undone_borrowers)
+        if owner(claims, event) is Owner.OWN:
+            return claims if is_current else _claim_again(event, claims)
+        return ownership.take_over_again(claims, event)
     if is_current or not facts.rollback.is_forward:
         return ownership.take_over_again(claims, event)
     return ownership.take_back(claims, event, facts.seen_since)
@@ -140,6 +152,7 @@ def _claim_again(event: Event, claims: Claims) -> Claims:
 
     It was there before this event, so the rollback of this event must not delete it once it is in use.
     """
-    if claims[0].request_id in (ADOPTED, event.request_id):
-        return claims
-    return ownership.hold_as(claims, claim_of(event, FOUND))
+    request_id = claims[0].request_id
+    return ownership.hold_as(
+        claims, claim_of(event, request_id if request_id in (ADOPTED, event.request_id) else FOUND)
+    )

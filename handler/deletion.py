@@ -53,8 +53,6 @@ A domain is in use if it holds profiles or objects, or if there are integrations
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from handler import ownership, refusals
 from handler.claims import FOUND, Claims, read_claims
 from handler.convergence import reclaim
@@ -74,8 +72,6 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
         return Leave("there is no such domain; nothing to delete")
     name = facts.live["DomainName"]
     claims = read_claims(facts.live.get("Tags", {}))
-    if restored := ownership.restored(claims, facts.kept, event):
-        return replace(reclaim(facts.live, restored), keeps=facts.kept)
     if not event.is_for(name):
         undone = undo(event, facts, made_by=event.failed_create, even_in_use=protection is False)
         is_left = isinstance(undone, Leave) and owner(claims, event) is Owner.OWN and claims[0].is_inherited

@@ -23,13 +23,14 @@ Three operations treat an older claim of the same resource further down speciall
 
     take over again   an Update, from resources of its own stack: an older loan ends, so that two resources of one
                       stack on one domain do not add a claim with each update
-    come back         the rollback of a rename, from resources of its own stack, which the same rollback undoes: all
-                      claims in front of its own are removed. These are the claims that their events leave, too, so it
-                      does not matter which event is the first, or if both run at the same time
+    come back         the rollback of a rename, from resources of its own stack that took the domain over in the
+                      operation that is undone: their claims are removed. Their own events leave the same claims, so it
+                      does not matter which event is the first, or if both run at the same time. A resource that had
+                      the domain before that operation keeps its claim: the domain is taken over again from it
     take back         a Create, or an Update to a new name: the resource lent the domain, and the domain was retained
-                      when its template dropped it. The older claim stays, with `-` before its logical id, so that no
-                      Delete of the resource ends it: what was retained is deleted by nobody. If it is the first claim
-                      again, a Create finds the domain again as its resource's own
+                      when its template dropped it. The older claim, a loan too, stays with `-` before its logical id,
+                      so that no Delete of the resource ends it: what was retained is deleted by nobody. If it is the
+                      first claim again, a Create finds the domain again as its resource's own
 
 Example: a resource A made a domain, and its logical id is changed to B in the template. CloudFormation sends a Create
 for B (take over: B, A), then, after the update, a Delete for A (let go: B, now the maker). If the update fails, it
@@ -85,14 +86,13 @@ def claim_held_by(event: Event, claims: Claims) -> Claim | None:
     return next((claim for claim in claims if claim.is_of(event)), None)
 
 
-def has_come_back(claims: Claims, before: Claims, event: Event) -> bool:
-    """Whether the claims behind that of the event's resource are as before, whoever is in front of it by now.
+def is_as_before(claims: Claims, before: Claims, event: Event) -> bool:
+    """Whether the event's resource has its claim in the same place as before, whoever is in front of it by now.
 
-    Then it has taken nothing over: nothing was carried out, or the rollback of a rename has removed the claims in front
-    of its own.
+    Then it has taken nothing over.
     """
-    behind, behind_before = come_back(claims, event), come_back(before, event)
-    return bool(behind and behind_before) and behind[1:] == behind_before[1:]
+    own, own_before = (each[len(borrowers(each, event)) :] for each in (claims, before))
+    return bool(own and own_before) and own[1:] == own_before[1:]
 
 
 def is_lent_within_stack(claims: Claims, event: Event) -> bool:
@@ -134,24 +134,21 @@ def take_over(claims: Claims, event: Event) -> Claims:
 
 def take_over_again(claims: Claims, event: Event) -> Claims:
     """Put the event's resource in front; an older loan of its own further down ends."""
-    return take_over(tuple(claim for claim in claims if not _is_loan_of(claim, event)), event)
-
-
-def come_back(claims: Claims, event: Event) -> Claims:
-    """Remove the claims in front of the one of the event's resource."""
-    return tuple(itertools.dropwhile(lambda claim: not claim.is_of(event), claims))
+    return take_over(tuple(claim for claim in claims if not (claim.is_of(event) and claim.is_adopted)), event)
 
 
 def take_back(claims: Claims, event: Event, at: float | None) -> Claims:
     """Put the event's resource in front of a domain that it may have lent earlier.
 
-    An older loan of its own ends. An older claim as the maker is given up, unless this event itself made
-    the domain: that claim is removed, and the borrower inherits its request-id, or is `inherited` since `at`.
+    Its older claims are given up. But if this event itself made the domain, that claim is removed, and the borrower
+    inherits its request-id, or is `inherited` since `at`.
     """
     if any(claim.is_of(event) and claim.request_id == event.request_id for claim in claims):
         claims = let_go(claims, event, at)
-    made = [replace(claim, logical_id=NO_ID + claim.logical_id) if claim.is_of(event) else claim for claim in claims]
-    return take_over(tuple(new for new, old in zip(made, claims, strict=True) if not _is_loan_of(old, event)), event)
+    given_up = (
+        replace(claim, logical_id=NO_ID + claim.logical_id) if claim.is_of(event) else claim for claim in claims
+    )
+    return take_over(tuple(given_up), event)
 
 
 def give_back(claims: Claims) -> Claims:
@@ -180,7 +177,8 @@ def restored(claims: Claims, kept: Claims, event: Event) -> Claims | None:
 
     Tags have no conditional change. A takeover, by an event that had looked before, moves a claim to keys that this
     event then removes for its own. Without its claim a resource that still has the domain could not keep it. A maker
-    that has let go meanwhile has marked the one in front as `inherited`. A borrower that has let go has not.
+    that has let go meanwhile has marked the one in front as `inherited`. A borrower that has let go has not; its claim
+    then comes back by mistake, but that happens within two calls, and destroys nothing.
     """
     if not kept or not claims:
         return None
@@ -190,13 +188,9 @@ def restored(claims: Claims, kept: Claims, event: Event) -> Claims | None:
         return None
     ours = {event.resource, *(claim.resource for claim in kept)}
     in_front = tuple(itertools.takewhile(lambda claim: claim.resource not in ours, claims))
-    is_lost = not kept[-1].is_adopted and kept[-1].resource not in {claim.resource for claim in claims}
+    is_lost = kept[-1] not in claims
     return (*in_front, *kept) if is_lost and in_front and in_front[-1].is_adopted else None
 
 
 def _inherited(at: float | None) -> str:
     return INHERITED if at is None else f"{INHERITED}:{datetime.fromtimestamp(int(at), UTC).isoformat()}"
-
-
-def _is_loan_of(claim: Claim, event: Event) -> bool:
-    return claim.is_of(event) and claim.is_adopted

@@ -27,14 +27,14 @@ class Change:
 
     `and_look`: claims change, so the domain is looked at and decided on again: another stack's event may have changed
     them at the same time. `was_there`: the domain was there before the event that gives it to the resource. If anything
-    fails later in this event, it is put back as it was. `keeps`: the claims of others, if it gives up its resource's.
+    fails later in this event, it is put back as it was. `claims`: those that it leaves, if it changes claims.
     """
 
     name: str
     changes: Changes
     and_look: bool = False
     was_there: bool = False
-    keeps: Claims = ()
+    claims: Claims = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class Ask(enum.Enum):
     ROLLBACK = "is the stack rolling back"
     UNDONE_SINCE = "when did the operation begin that is undone"
     BORROWERS = "which resources of the stack that have the domain on loan were never created"
+    UNDONE_BORROWERS = "which resources of the stack have it on loan since the operation began that is undone"
     NATIVE = "does the resource of the native type still exist that the domain's system tags name"
 
 
@@ -96,13 +97,14 @@ class Facts:
     rollback: Rollback | None = None
     undone_since: float | None = None  # when the operation began that is undone, in seconds since 1970; 0 if not known
     never_created: frozenset[str] | None = None  # borrowers in the stack whose Create came to nothing
+    undone_borrowers: frozenset[str] | None = None  # borrowers in the stack since the operation began that is undone
     is_native_gone: bool | None = None
     has_taken_over: bool = False  # this event took the domain over
+    has_come_back: bool = False  # this event has removed claims in front of its resource's
     has_claimed: bool = False  # it is known that this event took the domain over, or found it again
     has_changed: bool = False  # this event has made, claimed, given back or changed the domain, or may have
     is_refused: bool = False  # the API has refused settings that this event wanted to change
     sent: Mapping[str, Any] = field(default_factory=dict)  # settings that this event has changed, or may have
-    kept: Claims = ()  # claims of others that this event has kept when it gave up its resource's
     seen_since: float | None = None  # since when the event sees these claims, in seconds since 1970
 
 

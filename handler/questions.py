@@ -7,10 +7,11 @@ answers a question that decides.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from handler import ownership, stack
-from handler.claims import read_claims
+from handler.claims import Claims, read_claims
 from handler.domains import Domains
 from handler.event import CANCELLABLE, Event
 from handler.plans import Ask, ContinuedError, Destroy, Facts, Plan, UnwantedError
@@ -75,8 +76,10 @@ class Questions:
             case Ask.UNDONE_SINCE:
                 return replace(facts, undone_since=stack.undone_since(self.event))
             case Ask.BORROWERS:
-                in_front = ownership.borrowers(read_claims(tags), self.event)
-                return replace(facts, never_created=stack.never_created(self.event, self.name, in_front))
+                return replace(facts, never_created=stack.never_created(self.event, self.name, self._borrowers(tags)))
+            case Ask.UNDONE_BORROWERS:
+                undone = stack.undone_borrowers(self.event, self.name, self._borrowers(tags))
+                return replace(facts, undone_borrowers=undone)
             case Ask.NATIVE:
                 return replace(facts, is_native_gone=stack.is_native_gone(self.event, self.name, tags))
 
@@ -101,6 +104,9 @@ class Questions:
         listed = self._listed_now()
         self._asked_at = time.monotonic()
         return listed
+
+    def _borrowers(self, tags: Mapping[str, str]) -> Claims:
+        return ownership.borrowers(read_claims(tags), self.event)
 
     def _listed_now(self) -> Listed | None:
         listed = self.listed()

@@ -60,6 +60,23 @@ def never_created(event: Event, name: str, borrowers: Claims) -> frozenset[str]:
     return frozenset(found)
 
 
+def undone_borrowers(event: Event, name: str, borrowers: Claims) -> frozenset[str]:
+    """Which of these borrowers, resources of the event's stack, got the domain in the operation that is undone.
+
+    Returns their logical ids; none where CloudFormation can't be asked. The others had it before, and keep it.
+    """
+    if not may_ask():
+        return frozenset()
+    try:
+        own, *parents = _histories(event, with_parents(event))
+        began = own.unfinished_since(parents)
+        in_stack = {claim.logical_id for claim in borrowers if claim.stack_id == event.stack_id}
+        return frozenset(each for each in in_stack if own.has_come_since(began, each, name))
+    except CANT_TELL as error:
+        logger.warning("CloudFormation could not be asked since when others have the domain", error=str(error))
+        return frozenset()
+
+
 def is_native_gone(event: Event, name: str, tags: Mapping[str, str]) -> bool:
     """Whether the resource of the native type that these system tags of a domain name has that domain no more.
 

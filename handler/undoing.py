@@ -150,7 +150,10 @@ def put_back_settings(
 def put_back_claims(event: Event, desired: Desired, before: Live, facts: Facts, shape: StructureShape) -> Plan:
     """Put claims and tags back, even if the settings could not be."""
     plan = _put_back(event, desired, before, facts, shape)
-    return replace(plan, changes=plan.changes.without_settings()) if isinstance(plan, Change) else plan
+    if not isinstance(plan, Change):
+        return plan
+    needed = plan.changes.without_settings()
+    return replace(plan, changes=needed, and_look=needed.of_claims and bool(plan.claims))
 
 
 def _put_back(event: Event, desired: Desired, before: Live, facts: Facts, shape: StructureShape) -> Plan:
@@ -174,7 +177,7 @@ def _put_back(event: Event, desired: Desired, before: Live, facts: Facts, shape:
         settings={name: value for name, value in desired.settings.items() if name in names},
         tags={key: value for key, value in desired.tags.items() if tags.get(key) == value},
     )
-    return Change(desired.name, changes.find(wanted, desired, live, tags_of(claims), shape))
+    return Change(desired.name, changes.find(wanted, desired, live, tags_of(claims), shape), claims=claims)
 
 
 def _claims_put_back(event: Event, name: str, before: Live, facts: Facts) -> Claims | Plan:
@@ -187,8 +190,8 @@ def _claims_put_back(event: Event, name: str, before: Live, facts: Facts) -> Cla
         return claims if facts.has_claimed else Leave(f"this {event.request_type} has changed nothing in domain {name}")
     if whose is Owner.FOREIGN:
         return Leave(f"domain {name} now belongs to {refusals.holder(claims)}")
-    # The event has found its own domain again, or has come back to one that it had lent. So its claims stay.
-    was_own = owner(as_before, event) is Owner.OWN or ownership.has_come_back(claims, as_before, event)
+    # The event has found its own domain again, or has taken nothing over. So its claims stay.
+    was_own = owner(as_before, event) is Owner.OWN or ownership.is_as_before(claims, as_before, event)
     if whose is Owner.LENT and was_own:
         return Leave(f"domain {name} is lent to {refusals.holder(claims)}")
     if whose is Owner.LENT:  # settings and tags are the borrower's by now
@@ -197,6 +200,9 @@ def _claims_put_back(event: Event, name: str, before: Live, facts: Facts) -> Cla
         return claims
     if not claims[0].is_adopted:  # the lender has let go, so there is nobody to give it back to
         return undo(event, facts, made_by=claims[0].request_id)
+    older = ownership.claim_held_by(event, as_before)
+    if older and older.is_adopted:  # it stays given up, so that the Delete after a failed Create does not end it
+        return ownership.give_back(claims)
     is_unchanged = claims == ownership.take_back(as_before, event, at=None)
     return as_before if is_unchanged else ownership.give_back(claims)
 

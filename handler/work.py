@@ -11,6 +11,7 @@ from handler import ownership, stack, undoing
 from handler.actions import Actions
 from handler.changes import Live
 from handler.claims import Claims, read_claims
+from handler.convergence import reclaim
 from handler.deadline import DeadlineReached
 from handler.domains import ApiError, DomainNotFoundError, Domains
 from handler.event import Event
@@ -147,7 +148,9 @@ class Work:
         begun = time.monotonic()  # the API may have answered long before the response is here
         live = self.domains.find(self.name)
         self._looked(begun)
-        if live is not None and self.has_claim_to(live):
+        # A loan further down is older than the event, most likely.
+        mine = ownership.claim_held_by(self.event, _claims_of(live))
+        if mine and (self.holds(live) or not mine.is_adopted):
             self.domains.attempts.note_own_domain()
         return live
 
@@ -178,7 +181,7 @@ class Work:
                 is_old = self.questions.has_asked and time.monotonic() - self._looked_at > _OLD_LOOK
                 if is_old and not isinstance(plan, Make):
                     live = self.look()
-                    if decide(self._facts_with(live)) != plan:  # with the answers that it has
+                    if self._decided(decide, self._facts_with(live)) != plan:  # with the answers that it has
                         plan = self._plan(decide, live)
                         continue
             if isinstance(plan, Refuse):
@@ -220,12 +223,19 @@ class Work:
         if self.done.has_claimed and self.holds(live):  # perhaps with its older claim, without those in front of it
             return True
         has_claim = ownership.claim_held_by(self.event, claims) is not None
-        return has_claim and not ownership.has_come_back(claims, before, self.event)
+        return has_claim and not ownership.is_as_before(claims, before, self.event)
 
     def _check_again(self, check: Callable[[Plan], None], plan: Plan) -> None:
-        """Check between the calls of a plan, if they take long."""
-        if time.monotonic() - self._looked_at > _OLD_LOOK:
-            check(plan)
+        """Check between the calls of a plan, if they take long. Raises ApiError if others have changed the claims."""
+        if time.monotonic() - self._looked_at <= _OLD_LOOK:
+            return
+        check(plan)
+        if isinstance(plan, Change) and plan.changes.of_claims:
+            before = _claims_of(self._facts.live)
+            if _claims_of(self.look()) not in (before, plan.claims):
+                error = ApiError(f"Others have changed the claims to domain {self.name} meanwhile")
+                error.retryable = True
+                raise error
 
     def _changes_something(self, plan: Plan) -> bool:
         """Whether the plan changes a domain that exists, or makes one later than at the first attempt."""
@@ -248,14 +258,14 @@ class Work:
         facts = Facts(
             live,
             has_taken_over=self.has_taken_over and self._has_it(live),
+            has_come_back=bool(self.done.kept),
             has_claimed=self.done.has_claimed,
             has_changed=self.done.has_changed,
             is_refused=self._is_refused,
             sent=self.done.sent,
-            kept=self.done.kept,
             seen_since=self._seen_since(live),
         )
-        while isinstance(plan := decide(facts), Ask):
+        while isinstance(plan := self._decided(decide, facts), Ask):
             try:
                 facts = self.questions.answered(plan, facts, self.domains)
             except DomainNotFoundError as error:  # deleted since it was looked at; GetDomain has the last word
@@ -264,10 +274,19 @@ class Work:
         self._facts = facts
         return plan
 
+    def _decided(self, decide: Decide, facts: Facts) -> Plan:
+        """Decide; but first a claim of others is put back that the event has removed, since they moved it meanwhile."""
+        restored = ownership.restored(_claims_of(facts.live), self.done.kept, self.event)
+        return reclaim(facts.live, restored) if facts.live and restored else decide(facts)
+
     def _facts_with(self, live: Live | None) -> Facts:
         """The facts of the last decision, with another look at the domain: by now others may have it on loan."""
         facts = replace(self._facts, live=live, seen_since=self._seen_since(live))
-        return facts if _claims_of(live) == _claims_of(self._facts.live) else replace(facts, never_created=None)
+        return (
+            facts
+            if _claims_of(live) == _claims_of(self._facts.live)
+            else replace(facts, never_created=None, undone_borrowers=None)
+        )
 
     def _seen_since(self, live: Live | None) -> float:
         """Since when the event sees the claims of the domain. It stays the same at each look, as long as they do."""

@@ -43,6 +43,13 @@ class ListedResource:
         """Report this status and these tags of the resource's stack."""
         self._stacks.stack_is(status, self.stack_id, tags=tags)
 
+    def roll_back_a_swap(self) -> None:
+        """Report that the stack rolls an update back in which `Other` has taken `customers` over for its own domain."""
+        self.stack_is("UPDATE_IN_PROGRESS")
+        for status, physical_id in (("UPDATE_IN_PROGRESS", "other"), ("UPDATE_COMPLETE", "customers")):
+            self._stacks.lists(status, physical_id, self._clock.time(), stack_id=self.stack_id, logical_id="Other")
+        self.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+
     def create(self, properties: dict[str, Any]) -> Answer:
         """Send a Create and return its answer."""
         self.lists("CREATE_IN_PROGRESS")

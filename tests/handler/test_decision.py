@@ -52,6 +52,7 @@ INHERITED_THEN = mine(f"{INHERITED}:{datetime.fromtimestamp(INHERITANCE, UTC).is
 THEIRS, SIBLINGS = Claim(ELSEWHERE, "Domain", "theirs"), Claim(STACK, "Other", "theirs")
 THEIRS_ON_LOAN, SIBLINGS_ON_LOAN = Claim(ELSEWHERE, "Domain", ADOPTED), Claim(STACK, "Other", ADOPTED)
 RETAINED = Claim(STACK, "-Domain", EARLIER)  # the older claim of a resource whose domain was retained
+RETAINED_LOAN = Claim(STACK, "-Domain", ADOPTED)
 UNDATED = {STACK_ID: STACK, LOGICAL_ID: "Domain"}
 LENDER = {key: value for key, value in tags_of((TAKEN_OVER, THEIRS)).items() if key.endswith(".1")}
 HALF_MINE = {LOGICAL_ID: "Domain"}
@@ -105,6 +106,7 @@ class Row:
     is_native_gone: bool | None = None
     undone_since: float | None = None
     never_created: frozenset[str] | None = None
+    undone_borrowers: frozenset[str] | None = None
 
 
 CREATE, ADOPTING = request("Create"), request("Create", AdoptExisting=True)
@@ -259,11 +261,11 @@ ROWS = [
         )
     ),
     Row(
-        "an adopting Create takes back what it has lent on, and its older loan ends",
+        "an adopting Create takes back what it has lent on, and its older loan stays, for nobody to give back",
         ADOPTING,
         live(THEIRS_ON_LOAN, TAKEN_OVER, SIBLINGS),
         Change,
-        (TAKEN_OVER, THEIRS_ON_LOAN, SIBLINGS),
+        (TAKEN_OVER, THEIRS_ON_LOAN, RETAINED_LOAN, SIBLINGS),
     ),
     *(
         Row(
@@ -319,13 +321,40 @@ ROWS = [
             rollback=rollback,
         )
         for words, rollback, claims in (
-            ("in a rollback: it comes back", Rollback.YES, (FOUND_AGAIN,)),
             (
                 "CloudFormation cannot be asked: taken over again",
                 Rollback.UNKNOWN,
                 (TAKEN_OVER, SIBLINGS_ON_LOAN, MADE),
             ),
             ("in no rollback: taken back", Rollback.NO, (TAKEN_OVER, SIBLINGS_ON_LOAN, RETAINED)),
+        )
+    ),
+    Row(
+        "a rename to what is lent to a sibling, in a rollback: since when?",
+        RENAME,
+        LENT_TO_SIBLING,
+        Ask.UNDONE_BORROWERS,
+        rollback=Rollback.YES,
+    ),
+    *(
+        Row(
+            f"a rename to what is lent to siblings, in a rollback: {words}",
+            RENAME,
+            there,
+            Change,
+            claims,
+            rollback=Rollback.YES,
+            undone_borrowers=undone,
+        )
+        for words, there, undone, claims in (
+            (
+                "since the operation that is undone: it comes back",
+                LENT_TO_SIBLING,
+                frozenset({"Other"}),
+                (FOUND_AGAIN,),
+            ),
+            ("before that: taken over again", LENT_TO_SIBLING, frozenset(), (TAKEN_OVER, SIBLINGS_ON_LOAN, MADE)),
+            ("one of them before that", LENT_ON, frozenset({"Third"}), (TAKEN_OVER, SIBLINGS_ON_LOAN, MADE)),
         )
     ),
     Row("a Delete leaves what its resource has given up, and its stack has retained", DELETE, live(RETAINED), Leave),
@@ -824,6 +853,7 @@ def test_what_happens_on_each_event(row: Row) -> None:
         row.rollback,
         row.undone_since,
         never_created=row.never_created,
+        undone_borrowers=row.undone_borrowers,
         is_native_gone=row.is_native_gone,
     )
     plan = decide(row.event, facts)
@@ -845,7 +875,8 @@ def test_what_happens_on_each_event(row: Row) -> None:
             is_unowned_again = row.claims == ()
             assert and_look == (kept != before and not is_unowned_again)
             is_another_domain = row.event.request_type != "Delete" and not row.event.is_for("customers")
-            assert was_there == (is_another_domain and row.claims is not None and row.claims[0] != MADE_NOW)
+            is_known = not is_another_domain or row.undone_borrowers is not None
+            assert was_there == (not is_known and row.claims is not None and row.claims[0] != MADE_NOW)
         case Destroy(name):
             assert name == "customers"
         case Leave(why) | Refuse(why):
@@ -944,7 +975,7 @@ def test_rules_that_a_sibling_has_changed_are_sent_in_a_rollback_though_the_serv
     rules = {"Enabled": True, "MatchingRules": [{"Rule": ["Phone"]}], "MaxAllowedRuleLevelForMatching": 1}
     event = request("Update", "clients", "clients", RuleBasedMatching={**rules, "MaxAllowedRuleLevelForMatching": 2})
     there = {**live(FOUND_AGAIN), "RuleBasedMatching": {**rules, "Status": "IN_PROGRESS"}}
-    plan = decide(event, Facts(there, rollback=Rollback.YES, has_taken_over=True))
+    plan = decide(event, Facts(there, rollback=Rollback.YES, has_come_back=True))
     assert isinstance(plan, Change)
     assert plan.changes.updates
 

@@ -25,7 +25,6 @@ from handler.event import Event, read
 from handler.ownership import (
     Owner,
     claim_of,
-    come_back,
     give_back,
     hold_as,
     let_go,
@@ -33,6 +32,7 @@ from handler.ownership import (
     restored,
     take_over,
     take_over_again,
+    without_borrowers,
 )
 from tests.handler import cloudformation
 
@@ -117,11 +117,16 @@ OPERATIONS = [
         lambda claims: take_over_again(claims, event("A")),
         (adopted(A), adopted(B), A),
     ),
-    ("the maker comes back", (adopted(C), adopted(B), A), lambda claims: come_back(claims, event("A")), (A,)),
+    (
+        "the maker comes back",
+        (adopted(C), adopted(B), A),
+        lambda claims: without_borrowers(claims, event("A"), {"B", "C"}),
+        (A,),
+    ),
     (
         "a borrower comes back",
         (adopted(C), adopted(B), A),
-        lambda claims: come_back(claims, event("B")),
+        lambda claims: without_borrowers(claims, event("B"), {"C"}),
         (adopted(B), A),
     ),
     ("a takeover from oneself as the maker", (A,), lambda claims: take_over(claims, event("A")), (A,)),

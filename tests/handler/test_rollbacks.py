@@ -372,7 +372,7 @@ def test_a_resource_and_its_sibling_that_took_its_domain_over_come_back_at_the_s
     domain = existing_domain(tags_of((Claim(STACK, "Other", ADOPTED), *read_claims(before))))
     live_domains()["other"] = Domain("other", dict(domain.configuration), {}, ACCOUNT, REGION)
     live_domains()["other"].tags = tags_of((Claim(STACK, "Other", "an-earlier-create"),))
-    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    resource.roll_back_a_swap()
 
     def come_back() -> None:
         assert succeeded(resource.update(LEAST, old, physical_id))
@@ -394,14 +394,14 @@ def test_a_resource_whose_sibling_took_its_domain_over_comes_back_although_there
 ) -> None:
     tags = {f"mine-{number}": "x" for number in range(44)}
     domain = existing_domain({**tags, **tags_of((Claim(STACK, "Other", ADOPTED), *read_claims(MADE)))})
-    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    resource.roll_back_a_swap()
     assert succeeded(resource.update({**LEAST, "Tags": tags}, {**old, "Tags": tags}))
     assert domain.tags == {**tags, **MADE}
 
 
 def test_a_resource_that_comes_back_and_fails_keeps_its_domain(resource: ListedResource, wire: Wire) -> None:
     domain = existing_domain(tags_of((Claim(STACK, "Other", ADOPTED), *read_claims(MADE))), days=7)
-    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    resource.roll_back_a_swap()
     wire.begin(lambda attempt, operation: NOT_GRANTED if operation == "UpdateDomain" else None)
     with_queue = {**LEAST, "DeadLetterQueueUrl": QUEUE}
     assert not succeeded(resource.update(with_queue, OTHER, "other"))
@@ -494,7 +494,7 @@ def test_the_rollback_of_a_swap_says_that_the_rules_of_the_sibling_cannot_be_rep
     rules, theirs = ({"Enabled": True, "MatchingRules": [{"Rule": [name]}]} for name in ("Phone", "EmailAddress"))
     domain.update({"RuleBasedMatching": theirs})
     domain.rule_based_matching_status = "IN_PROGRESS"
-    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    resource.roll_back_a_swap()
     answer = resource.update({**LEAST, "RuleBasedMatching": rules}, OTHER, physical_id="other")
     assert not succeeded(answer)
     assert "does not change the rules" in answer["Reason"]
@@ -528,7 +528,7 @@ def test_a_domain_that_another_stack_takes_over_while_its_resource_comes_back_to
     """A sibling had it during the update. Without its claim the resource could not keep what the borrower deletes."""
     domain = existing_domain(tags_of((Claim(STACK, "Other", ADOPTED), Claim(STACK, "Domain", made_by))), days=14)
     domain.profile_count = 1000
-    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    resource.roll_back_a_swap()
 
     def taken_over() -> None:
         assert succeeded(their_resource.create({**ADOPTING, "DefaultExpirationDays": 7}))
@@ -539,3 +539,113 @@ def test_a_domain_that_another_stack_takes_over_while_its_resource_comes_back_to
     assert succeeded(their_resource.delete_with_its_stack(ADOPTING))
     assert holder() == STACK
     assert live_domains() == {"customers": domain}
+
+
+def as_sibling(sent: dict[str, Any]) -> dict[str, Any]:
+    return {**sent, "LogicalResourceId": "Other"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "fails"),
+    [({**LEAST, "DefaultExpirationDays": "ninety"}, True), ({**LEAST, "DomainName": "taken"}, True), (THIRD, False)],
+    ids=["had a mistake", "was refused", "was carried out"],
+)
+def test_a_sibling_that_had_the_domain_before_the_update_keeps_it_over_the_rollback(
+    wanted: dict[str, Any], fails: bool, resource: ListedResource, listed_stacks: ListedStacks, clock: Clock
+) -> None:
+    """A logical id is renamed in two updates: first both have the domain. An update of the old one fails in between."""
+    live_domains()["taken"] = Domain("taken", {"DefaultExpirationDays": 7}, {}, ACCOUNT, REGION)
+    assert succeeded(resource.create(LEAST))
+    domain = live_domains()["customers"]
+    domain.profile_count = 1000
+    resource.stack_is("CREATE_COMPLETE")
+    clock.now += 3600
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    listed_stacks.lists("CREATE_IN_PROGRESS", "", clock.time(), logical_id="Other")
+    assert succeeded(resource.deliver(as_sibling(resource.event("Create", ADOPTING))))
+    listed_stacks.lists("CREATE_COMPLETE", "customers", clock.time(), logical_id="Other")
+    resource.stack_is("UPDATE_COMPLETE")
+    clock.now += 3600
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    assert succeeded(resource.update(wanted, LEAST)) is not fails
+    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.update(LEAST, wanted, "customers" if fails else "third"))
+    resource.lists("UPDATE_COMPLETE", "customers")
+    resource.stack_is("UPDATE_ROLLBACK_COMPLETE")
+    clock.now += 3600
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    resource.stack_is("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+    assert succeeded(resource.delete(LEAST))
+    assert live_domains()["customers"] is domain
+    assert [claim.logical_id for claim in read_claims(domain.tags)] == ["Other"]
+
+
+def test_where_cloudformation_has_no_events_a_sibling_keeps_its_claim_over_the_rollback(
+    resource: ListedResource, listed_stacks: ListedStacks
+) -> None:
+    domain = existing_domain(tags_of((Claim(STACK, "Other", ADOPTED), *read_claims(MADE))))
+    resource.roll_back_a_swap()
+    denied = DescribeError.ACCESS_DENIED
+    listed_stacks.error_for = lambda operation: denied if operation == "DescribeStackEvents" else None
+    assert succeeded(resource.update(LEAST, OTHER, "other"))
+    assert [claim.logical_id for claim in read_claims(domain.tags)] == ["Domain", "Other", "Domain"]
+
+
+@pytest.mark.parametrize("fault", [DENIED, NOT_GRANTED, FAILING], ids=str)
+@pytest.mark.parametrize("lender_had_made_it", [True, False])
+def test_a_resource_that_comes_back_and_fails_keeps_its_loan_though_a_lender_has_gone_meanwhile(
+    lender_had_made_it: bool,
+    fault: Fault,
+    resource: ListedResource,
+    their_resource: ListedResource,
+    third_resource: ListedResource,
+    wire: Wire,
+    clock: Clock,
+) -> None:
+    """A sibling had the domain during the update, and all of them have it on loan."""
+    makers = "request-of-the-maker"
+    lenders = (
+        [(THEIR_STACK, makers)] if lender_had_made_it else [(THEIR_STACK, ADOPTED), (third_resource.stack_id, makers)]
+    )
+    before = read_claims(claims((STACK, ADOPTED), *lenders))
+    domain = existing_domain(tags_of((Claim(STACK, "Other", ADOPTED), *before)), days=14)
+    resource.roll_back_a_swap()
+
+    def lender_goes() -> None:
+        assert succeeded(their_resource.delete_with_its_stack(LEAST))
+
+    with overtaken(wire, clock, "UpdateDomain", lender_goes, after=0.1):
+        lasting, is_over = wire.fault_plan, False
+
+        def refused(attempt: int, operation: str) -> Fault | None:
+            nonlocal is_over
+            hit = lasting(attempt, operation)
+            is_over |= operation == "UpdateDomain" and hit is None
+            return fault if is_over and operation == "UpdateDomain" else hit
+
+        wire.fault_plan = refused
+        assert not succeeded(resource.update(ADOPTING, OTHER, "other"))
+    assert live_domains() == {"customers": domain}
+    assert holder() == STACK
+    assert succeeded(resource.update(ADOPTING, OTHER, "other"))
+    assert (holder(), days()) == (STACK, 30)
+
+
+def test_a_rollback_leaves_a_domain_to_the_stack_that_takes_it_over_before_its_lender_goes(
+    resource: ListedResource, their_resource: ListedResource, third_resource: ListedResource, wire: Wire, clock: Clock
+) -> None:
+    on_loan = read_claims(claims((STACK, ADOPTED), (THEIR_STACK, "their-request")))
+    domain = existing_domain(tags_of((Claim(STACK, "Other", ADOPTED), *on_loan)), days=14)
+    domain.profile_count = 1000
+    resource.roll_back_a_swap()
+
+    def meanwhile() -> None:
+        assert succeeded(third_resource.create({**ADOPTING, "DefaultExpirationDays": 7}))
+        assert succeeded(their_resource.delete_with_its_stack(LEAST))
+
+    with overtaken(wire, clock, "UpdateDomain", meanwhile, after=0.1):
+        assert succeeded(resource.update(ADOPTING, OTHER, "other"))
+    assert (holder(), days()) == (third_resource.stack_id, 7)
+    assert succeeded(third_resource.delete_with_its_stack(ADOPTING))
+    assert live_domains() == {"customers": domain}
+    assert holder() == STACK

@@ -1,0 +1,99 @@
+"""A resource has taken a domain over and was retained: nothing that fails later ends that loan.
+
+Another stack has taken the domain over from it since. Without the older loan that stack would have it from nobody, and
+would delete it with its data.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from local.customerprofiles.models import Domain
+from tests.handler.faults import Wire, live_domains
+from tests.handler.listed_resource import ListedResource
+from tests.handler.situations import ADOPTING, LEAST, NOT_GRANTED, OTHER, QUEUE, UNPROTECTED, existing_domain
+from tests.handler.stacks import succeeded
+
+
+@pytest.fixture
+def domain(resource: ListedResource, their_resource: ListedResource) -> Domain:
+    """A domain with data. `resource` has taken it over and was retained, and `their_resource` has it from that one."""
+    domain = existing_domain({})
+    domain.profile_count = 1000
+    assert succeeded(resource.create(ADOPTING))
+    resource.lists("DELETE_SKIPPED", "customers")
+    assert succeeded(their_resource.create(UNPROTECTED))
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    return domain
+
+
+def check_that_it_is_given_back(domain: Domain, their_resource: ListedResource) -> None:
+    assert succeeded(their_resource.delete_with_its_stack(UNPROTECTED))
+    assert live_domains()["customers"] is domain
+
+
+def roll_back(resource: ListedResource, physical_id: str) -> None:
+    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.delete(ADOPTING, physical_id))
+
+
+def test_it_is_added_again_and_a_sibling_fails(
+    domain: Domain, resource: ListedResource, their_resource: ListedResource
+) -> None:
+    assert succeeded(resource.create(ADOPTING))
+    roll_back(resource, "customers")
+    check_that_it_is_given_back(domain, their_resource)
+
+
+def test_it_is_added_again_without_adopting_and_refused(
+    domain: Domain, resource: ListedResource, their_resource: ListedResource
+) -> None:
+    answer = resource.create(LEAST)
+    assert not succeeded(answer)
+    roll_back(resource, answer["PhysicalResourceId"])
+    check_that_it_is_given_back(domain, their_resource)
+
+
+def test_it_is_added_again_with_a_queue_that_is_refused(
+    domain: Domain, resource: ListedResource, their_resource: ListedResource, wire: Wire
+) -> None:
+    wire.begin(lambda attempt, operation: NOT_GRANTED if operation == "UpdateDomain" else None)
+    answer = resource.create({**ADOPTING, "DeadLetterQueueUrl": QUEUE})
+    assert not succeeded(answer)
+    wire.begin()
+    roll_back(resource, answer["PhysicalResourceId"])
+    check_that_it_is_given_back(domain, their_resource)
+
+
+@pytest.mark.parametrize("wanted", [LEAST, ADOPTING], ids=["refused", "a sibling fails"])
+def test_a_resource_is_renamed_back_and_that_is_rolled_back(
+    wanted: dict[str, object], resource: ListedResource, their_resource: ListedResource
+) -> None:
+    """It had left the domain by a rename that retained it (UpdateReplacePolicy)."""
+    domain = existing_domain({})
+    domain.profile_count = 1000
+    assert succeeded(resource.create(ADOPTING))
+    assert succeeded(their_resource.create(UNPROTECTED))
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    assert succeeded(resource.update(OTHER, ADOPTING))
+    resource.stack_is("UPDATE_COMPLETE")
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    assert succeeded(resource.update(wanted, OTHER, "other")) is ("AdoptExisting" in wanted)
+    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.update(OTHER, wanted, "other"))
+    check_that_it_is_given_back(domain, their_resource)
+
+
+def test_it_is_added_again_after_the_borrower_has_given_it_back(
+    domain: Domain, resource: ListedResource, their_resource: ListedResource
+) -> None:
+    """A failed takeover has marked the older loan as given up. The resource holds the domain again all the same."""
+    assert succeeded(resource.create(ADOPTING))
+    roll_back(resource, "customers")
+    check_that_it_is_given_back(domain, their_resource)
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    assert succeeded(resource.create(ADOPTING))
+    assert succeeded(resource.update({**ADOPTING, "DefaultExpirationDays": 31}, ADOPTING))
+    assert succeeded(resource.delete_with_its_stack(ADOPTING))
+    assert live_domains() == {"customers": domain}
+    assert not domain.tags
