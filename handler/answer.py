@@ -23,6 +23,7 @@ from handler.telemetry import logger
 MOST_BYTES = 4096
 SUCCESS, FAILED = "SUCCESS", "FAILED"
 
+_LONGEST_ATTEMPT = 10.0  # seconds
 # S3 answers with a redirect while a bucket is new. All other retries are made here, with a look at the clock.
 _ONLY_REDIRECTS = urllib3.Retry(total=None, connect=0, read=0, redirect=2, status=0, other=0)
 
@@ -132,7 +133,7 @@ def _attempt(url: str, body: bytes, seconds: float) -> str:
             url,
             body=body,
             headers={"Content-Type": "", "Content-Length": str(len(body))},
-            timeout=urllib3.Timeout(total=max(0.5, min(10.0, seconds))),
+            timeout=urllib3.Timeout(total=max(0.5, min(_LONGEST_ATTEMPT, seconds))),
             retries=_ONLY_REDIRECTS,
         )
     except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:

@@ -167,9 +167,7 @@ def _undo_replacement(event: Event, domains: Domains, old: Desired, name: str) -
         may_come_late = live is None or (old.adopt_existing and not work.holds(live))
         if old.name and may_come_late:
             live = _look_if_allowed(work.look_late)
-        # Without AdoptExisting it took over only what it holds: from resources of its own stack.
-        may_be_its_own = old.adopt_existing or (old.name and work.holds(live))
-        work.settle(lambda facts: undoing.undo(event, facts, keeps_loan=not may_be_its_own), live)
+        work.settle(lambda facts: undoing.undo(event, facts, keeps_loan=not old.name), live)
     except (ApiError, RefusedError) as error:
         return error
     return None

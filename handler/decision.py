@@ -15,10 +15,11 @@ it made, it deletes; what it took over, it gives back. `ownership.py` says what 
                                                            converged
     Update, same name         foreign, or lent to another  nothing in a rollback, which must not fail for that; else
                               stack                        refused
-    Update, same or new name  lent, to resources of the    the claims of those that got it in the operation that is
-                              same stack only              undone are removed, if it rolls back a rename (of resources
-                                                           that swapped their domains); then, if it is still lent, taken
-                                                           over again, or by a rename taken back; then converged
+    Update, same or new name  lent, to resources of the    in the rollback of a rename (of resources that swapped their
+                              same stack only              domains) the claims of those that got it in the same
+                                                           operation are removed, then converged; nothing, if others
+                                                           had it before. Else taken over again, or by a rename taken
+                                                           back; then converged
     Update, same name         absent                       it is made again
     Update, new name          absent, own                  as a Create
     Update, new name          unowned, foreign, or lent    nothing in a rollback, which comes back to a domain that the
@@ -95,7 +96,9 @@ def _claim(event: Event, desired: Desired, old: Desired, claims: Claims, facts: 
     return (_claim_known if event.is_for(name) else _claim_another)(event, desired, claims, facts)
 
 
-def _claim_within_stack(event: Event, desired: Desired, old: Desired, claims: Claims, facts: Facts) -> Claims | Ask:
+def _claim_within_stack(
+    event: Event, desired: Desired, old: Desired, claims: Claims, facts: Facts
+) -> Claims | Ask | Leave:
     """Decide on the claims of an Update to a domain that its resource has lent, to resources of its own stack only."""
     is_current = event.is_for(desired.name)
     if is_current and old.name == desired.name:
@@ -105,13 +108,23 @@ def _claim_within_stack(event: Event, desired: Desired, old: Desired, claims: Cl
     if facts.rollback.is_undoing:
         if facts.undone_borrowers is None:
             return Ask.UNDONE_BORROWERS
-        claims = ownership.without_borrowers(claims, event, facts.undone_borrowers)
-        if owner(claims, event) is Owner.OWN:
-            return claims if is_current else _claim_again(event, claims)
-        return ownership.take_over_again(claims, event)
+        own = ownership.without_borrowers(claims, event, facts.undone_borrowers)
+        if owner(own, event) is not Owner.OWN:
+            return Leave(f"domain {desired.name} was lent to a resource of its stack before, so nothing was changed")
+        return own if is_current else _claim_again(event, own)
     if is_current or not facts.rollback.is_forward:
         return ownership.take_over_again(claims, event)
-    return ownership.take_back(claims, event, facts.seen_since)
+    return _take_back(event, claims, facts)
+
+
+def _take_back(event: Event, claims: Claims, facts: Facts) -> Claims | Ask:
+    """Decide on the claims to a domain that is taken over; a loan stays that the resource had before, and retained.
+
+    Any other loan of its own is the work of an earlier delivery of this event.
+    """
+    if any(claim.is_of(event) and claim.is_adopted for claim in claims) and facts.had_before is None:
+        return Ask.HAD_BEFORE
+    return ownership.take_back(claims, event, facts.seen_since, keeps_loan=bool(facts.had_before))
 
 
 def _claim_known(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:
@@ -143,7 +156,7 @@ def _claim_another(event: Event, desired: Desired, claims: Claims, facts: Facts)
             return Leave(f"domain {name} now {refusals.belongs(claims, tags)}, so nothing was changed")
     if desired.adopt_existing:
         # Without the holder's tags there may still be those of the claims behind it.
-        return ownership.take_back(claims or read_claims(tags, first=1), event, facts.seen_since)
+        return _take_back(event, claims or read_claims(tags, first=1), facts)
     return refusals.already_exists(name, claims, tags)
 
 

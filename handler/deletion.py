@@ -18,9 +18,8 @@ They guard the same rule as decision.py, which has the rows of the other events.
                               the same stack that were
                               never created
                               lent                         let go; nothing in a rollback*, if it was there before the
-                                                           operation**, not on loan, and is lent to another stack,
-                                                           which would own it then (only if it is `found`, or the stack
-                                                           goes on)
+                                                           operation** and is `found`, or made and lent to another stack
+                                                           (and the stack goes on): the borrower would own it then
                               foreign                      nothing: the domain has moved on
                               unowned                      nothing with AdoptExisting (it was given back before), else
                                                            refused
@@ -46,7 +45,8 @@ They guard the same rule as decision.py, which has the rows of the other events.
 *** With AdoptExisting without its claim, if it is `found` or `inherited`, and the stack does not exist after that: no
     event to come would remove the claim.
 
-A domain with the system tags of a resource of the native type that still exists is that one's: it is not deleted.
+A domain with the system tags of a resource of the native type that still exists is that one's: it is not deleted, but
+the claim is removed.
 
 A domain is in use if it holds profiles or objects, or if there are integrations or object types in it.
 """
@@ -76,16 +76,32 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
         undone = undo(event, facts, made_by=event.failed_create, even_in_use=protection is False)
         is_left = isinstance(undone, Leave) and owner(claims, event) is Owner.OWN and claims[0].is_inherited
         return _leave(facts, undone, adopts=adopts) if is_left else undone
-    match owner(claims, event):
+    whose, left = owner(claims, event), _without_given_up(event, facts, claims)
+    if isinstance(left, Ask):
+        return left
+    match whose:
         case Owner.OWN:
-            return _delete_own(event, facts, claims, protection, adopts=adopts)
+            return _delete_own(event, facts, left, protection, adopts=adopts)
         case Owner.LENT:
-            return _delete_lent(event, facts, claims, protection, adopts=adopts)
+            return _delete_lent(event, facts, left, protection, adopts=adopts)
         case Owner.FOREIGN:
             return Leave(f"domain {name} now belongs to {refusals.holder(claims)}")
     if adopts or facts.has_changed:
         return Leave(f"domain {name} was given back before")
     return refusals.lost_its_tags(event, name, facts.live.get("Tags", {}))
+
+
+def _without_given_up(event: Event, facts: Facts, claims: Claims) -> Claims | Ask:
+    """The claims without a loan that was retained and taken over again since: that ends with the resource, too.
+
+    But not in a rollback: then the resource was not there before.
+    """
+    left = ownership.without_given_up_loans(claims, event)
+    if left == claims or ownership.claim_held_by(event, claims) is None:
+        return claims
+    if facts.rollback is None:
+        return Ask.ROLLBACK
+    return left if facts.rollback.is_forward else claims
 
 
 def _delete_own(event: Event, facts: Facts, claims: Claims, protection: bool | None, *, adopts: bool) -> Plan:
@@ -144,15 +160,15 @@ def _delete_lent(event: Event, facts: Facts, claims: Claims, protection: bool | 
     if owner(claims, event) is Owner.OWN:
         return _delete_own(event, facts, claims, protection, adopts=adopts)
     mine = ownership.claim_held_by(event, claims)
-    if mine and not mine.is_adopted and not ownership.is_lent_within_stack(claims, event):
+    is_found = mine is not None and mine.request_id == FOUND
+    if mine and not mine.is_adopted and (is_found or not ownership.is_lent_within_stack(claims, event)):
         if facts.rollback is None:
             return Ask.ROLLBACK
-        is_found = mine.request_id == FOUND
         is_undoing = facts.rollback.is_undoing if is_found else facts.rollback is Rollback.YES
         was_there = is_undoing and was_there_before(facts, mine, if_unknown=is_found)
         if isinstance(was_there, Ask):
             return was_there
-        if was_there:  # the borrower would own it then, and its stack would delete what was there before
+        if was_there:  # the borrower would own it then, and would delete what was there before
             return Leave(f"domain {facts.live['DomainName']} was there before the operation that is rolled back")
     return reclaim(facts.live, ownership.let_go(claims, event, facts.seen_since))
 
@@ -164,4 +180,4 @@ def _delete_taken_over(facts: Facts, claims: Claims, protection: bool | None) ->
         return given_back
     if facts.rollback is None:
         return Ask.ROLLBACK
-    return destroy(facts, asks=True, otherwise=given_back) if facts.rollback.is_forward else given_back
+    return destroy(facts, asks=True) if facts.rollback.is_forward else given_back

@@ -98,6 +98,14 @@ class History:
                 first = event
         return first is not None and (first.status.startswith("CREATE_") or first.physical_id != physical_id)
 
+    def had(self, began: float, logical_id: str, physical_id: str) -> bool:
+        """Whether the resource had that domain before that time, or had retained it, and no Delete has ended that."""
+        for event in self.events:
+            is_its = (event.logical_id, event.physical_id) == (logical_id, physical_id) and not event.is_stack
+            if is_its and event.at < began:
+                return event.status == "DELETE_SKIPPED" or not event.status.startswith("DELETE_")
+        return False
+
     def _was_undone(self, at: float, parents: Sequence[History]) -> bool:
         """Whether a stack that this one is nested in has undone the operation that was running in it at that time."""
         child, until = self.stack_id, math.inf

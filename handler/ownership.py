@@ -25,11 +25,12 @@ Three operations treat an older claim of the same resource further down speciall
                       stack on one domain do not add a claim with each update
     come back         the rollback of a rename, from resources of its own stack that took the domain over in the
                       operation that is undone: their claims are removed. Their own events leave the same claims, so it
-                      does not matter which event is the first, or if both run at the same time. A resource that had
-                      the domain before that operation keeps its claim: the domain is taken over again from it
+                      does not matter which event is the first, or if both run at the same time. If others had the
+                      domain before that operation, nothing is changed
     take back         a Create, or an Update to a new name: the resource lent the domain, and the domain was retained
-                      when its template dropped it. The older claim, a loan too, stays with `-` before its logical id,
-                      so that no Delete of the resource ends it: what was retained is deleted by nobody. If it is the
+                      when its template dropped it. The older claim (a loan, too, if CloudFormation lists that the
+                      domain was retained) stays with `-` before its logical id, so that a rollback does not end
+                      it, and what was retained is deleted by nobody. (A later Delete ends such a loan.) If it is the
                       first claim again, a Create finds the domain again as its resource's own
 
 Example: a resource A made a domain, and its logical id is changed to B in the template. CloudFormation sends a Create
@@ -134,26 +135,35 @@ def take_over(claims: Claims, event: Event) -> Claims:
 
 def take_over_again(claims: Claims, event: Event) -> Claims:
     """Put the event's resource in front; an older loan of its own further down ends."""
-    return take_over(tuple(claim for claim in claims if not (claim.is_of(event) and claim.is_adopted)), event)
+    return take_over(_without_loans(claims, event), event)
 
 
-def take_back(claims: Claims, event: Event, at: float | None) -> Claims:
+def take_back(claims: Claims, event: Event, at: float | None, *, keeps_loan: bool) -> Claims:
     """Put the event's resource in front of a domain that it may have lent earlier.
 
-    Its older claims are given up. But if this event itself made the domain, that claim is removed, and the borrower
-    inherits its request-id, or is `inherited` since `at`.
+    Its older claim as the maker is given up, and so is an older loan with `keeps_loan`; else that ends. But if this
+    event itself made the domain, that claim is removed, and the borrower inherits its request-id, or is `inherited`
+    since `at`.
     """
     if any(claim.is_of(event) and claim.request_id == event.request_id for claim in claims):
         claims = let_go(claims, event, at)
-    given_up = (
-        replace(claim, logical_id=NO_ID + claim.logical_id) if claim.is_of(event) else claim for claim in claims
-    )
+    left = claims if keeps_loan else _without_loans(claims, event)
+    given_up = (replace(claim, logical_id=NO_ID + claim.logical_id) if claim.is_of(event) else claim for claim in left)
     return take_over(tuple(given_up), event)
+
+
+def _without_loans(claims: Claims, event: Event) -> Claims:
+    return tuple(claim for claim in claims if not (claim.is_of(event) and claim.is_adopted))
 
 
 def give_back(claims: Claims) -> Claims:
     """Remove the holder's claim; () if the domain was unowned before."""
     return claims[1:]
+
+
+def without_given_up_loans(claims: Claims, event: Event) -> Claims:
+    """The claims without loans that the event's resource has given up (`take back`)."""
+    return merged([claim for claim in claims if not (claim.was_given_up_by(event) and claim.is_adopted)])
 
 
 def let_go(claims: Claims, event: Event, at: float | None) -> Claims:
@@ -177,19 +187,20 @@ def restored(claims: Claims, kept: Claims, event: Event) -> Claims | None:
 
     Tags have no conditional change. A takeover, by an event that had looked before, moves a claim to keys that this
     event then removes for its own. Without its claim a resource that still has the domain could not keep it. A maker
-    that has let go meanwhile has marked the one in front as `inherited`. A borrower that has let go has not; its claim
-    then comes back by mistake, but that happens within two calls, and destroys nothing.
+    that has let go meanwhile has marked the one in front as `inherited`. A borrower that has let go has not, so only a
+    maker's claim comes back, also if those in front have given the domain back meanwhile.
     """
-    if not kept or not claims:
+    if not kept or kept[-1].is_adopted or kept[-1] in claims:
         return None
+    if not claims:
+        return None if kept[-1].is_inherited else kept
     last = claims[-1]
     is_as_made = last.is_of(event) and last.request_id == kept[-1].request_id
     if not last.is_adopted and not is_as_made:  # the maker has let go, and left the domain to that one
         return None
     ours = {event.resource, *(claim.resource for claim in kept)}
     in_front = tuple(itertools.takewhile(lambda claim: claim.resource not in ours, claims))
-    is_lost = kept[-1] not in claims
-    return (*in_front, *kept) if is_lost and in_front and in_front[-1].is_adopted else None
+    return (*in_front, *kept) if in_front and in_front[-1].is_adopted else None
 
 
 def _inherited(at: float | None) -> str:

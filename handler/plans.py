@@ -71,6 +71,7 @@ class Ask(enum.Enum):
     UNDONE_SINCE = "when did the operation begin that is undone"
     BORROWERS = "which resources of the stack that have the domain on loan were never created"
     UNDONE_BORROWERS = "which resources of the stack have it on loan since the operation began that is undone"
+    HAD_BEFORE = "did the resource have the domain before this operation, and was not deleted with it"
     NATIVE = "does the resource of the native type still exist that the domain's system tags name"
 
 
@@ -98,6 +99,7 @@ class Facts:
     undone_since: float | None = None  # when the operation began that is undone, in seconds since 1970; 0 if not known
     never_created: frozenset[str] | None = None  # borrowers in the stack whose Create came to nothing
     undone_borrowers: frozenset[str] | None = None  # borrowers in the stack since the operation began that is undone
+    had_before: bool | None = None  # the resource had the domain before this operation, and was not deleted with it
     is_native_gone: bool | None = None
     has_taken_over: bool = False  # this event took the domain over
     has_come_back: bool = False  # this event has removed claims in front of its resource's

@@ -49,15 +49,32 @@ def listed(event: Event) -> Listed | None:
 def never_created(event: Event, name: str, borrowers: Claims) -> frozenset[str]:
     """Which of these borrowers are resources of the event's stack that were never created, by their logical ids.
 
-    A takeover that CloudFormation did not wait for can leave the claim of such a resource.
+    A takeover that CloudFormation did not wait for can leave the claim of such a resource. One that was retained, and
+    was added again without success, is listed in the same way; it has its claim from before.
     """
     found = set()
     for logical_id in (claim.logical_id for claim in borrowers if claim.stack_id == event.stack_id):
         borrower = replace(event, logical_id=logical_id)
         resource = listed(borrower)
-        if resource is not None and timeliness.was_never_created(borrower, resource, name):
+        is_none = resource is not None and timeliness.was_never_created(borrower, resource, name)
+        if is_none and not had_before(borrower, name, if_unknown=True):
             found.add(logical_id)
     return frozenset(found)
+
+
+def had_before(event: Event, name: str, *, if_unknown: bool = False) -> bool:
+    """Whether the event's resource had that domain before this operation, or has retained it.
+
+    `if_unknown` is the answer where CloudFormation can't be asked. Where it has the events no more, it is False.
+    """
+    if not may_ask():
+        return if_unknown
+    try:
+        own, *parents = _histories(event, with_parents(event))
+        return own.had(own.unfinished_since(parents), event.logical_id, name)
+    except CANT_TELL as error:
+        logger.warning("CloudFormation could not be asked what a resource had before", error=str(error))
+        return if_unknown
 
 
 def undone_borrowers(event: Event, name: str, borrowers: Claims) -> frozenset[str]:
@@ -71,7 +88,8 @@ def undone_borrowers(event: Event, name: str, borrowers: Claims) -> frozenset[st
         own, *parents = _histories(event, with_parents(event))
         began = own.unfinished_since(parents)
         in_stack = {claim.logical_id for claim in borrowers if claim.stack_id == event.stack_id}
-        return frozenset(each for each in in_stack if own.has_come_since(began, each, name))
+        came = (each for each in in_stack if own.has_come_since(began, each, name))
+        return frozenset(each for each in came if not own.had(began, each, name))
     except CANT_TELL as error:
         logger.warning("CloudFormation could not be asked since when others have the domain", error=str(error))
         return frozenset()
@@ -88,13 +106,14 @@ def is_native_gone(event: Event, name: str, tags: Mapping[str, str]) -> bool:
     if (
         native == NOT_LISTED
         or native.resource_type != NATIVE_TYPE
-        or native.status in ("DELETE_COMPLETE", "DELETE_SKIPPED")
+        or native.status in ("DELETE_COMPLETE", "DELETE_SKIPPED", "IMPORT_ROLLBACK_COMPLETE")
     ):
         return True
     if native.physical_id in ("", name):
         return False
     try:  # a replacement that is not complete can be rolled back
-        return bool(describe_stack(event, tags[NATIVE_STACK_ID])["StackStatus"].endswith("_COMPLETE"))
+        stacks = with_parents(replace(event, stack_id=tags[NATIVE_STACK_ID]))
+        return all(stack["StackStatus"].endswith("_COMPLETE") for stack in stacks)
     except CANT_TELL as error:
         logger.warning("CloudFormation could not be asked about a stack", error=str(error))
         return False

@@ -49,7 +49,10 @@ def undo(
     if mine.is_adopted and keeps_loan:
         return Leave(f"domain {name} was taken over before")
     is_lent = owner(claims, event) is Owner.LENT
-    was_there = False if mine.is_adopted else _is_earlier(facts, mine, made_by, if_unknown=is_lent)
+    if mine.is_adopted:
+        was_there = is_lent and _is_earlier_loan(event, facts, claims)
+    else:
+        was_there = _is_earlier(facts, mine, made_by, if_unknown=is_lent)
     if is_lent:
         if isinstance(was_there, Ask):
             return was_there
@@ -79,6 +82,13 @@ def _undo_made(facts: Facts, was_there: bool | Ask, *, even_in_use: bool, even_i
     return destroy(facts)
 
 
+def _is_earlier_loan(event: Event, facts: Facts, claims: Claims) -> bool | Ask:
+    """Whether a loan further down is one that was retained before. A later loan gives that up (`take back`)."""
+    if any(claim.was_given_up_by(event) for claim in claims):
+        return False
+    return Ask.HAD_BEFORE if facts.had_before is None else facts.had_before
+
+
 def _is_earlier(facts: Facts, mine: Claim, made_by: str | None, *, if_unknown: bool) -> bool | Ask:
     """Whether the domain came to the resource before the event or the operation that is undone.
 
@@ -106,16 +116,15 @@ def was_there_before(facts: Facts, mine: Claim, *, if_unknown: bool) -> bool | A
     return bool(since < facts.undone_since - BETWEEN_CLOCKS)
 
 
-def destroy(facts: Facts, *, asks: bool = False, otherwise: Plan | None = None) -> Plan:
-    """Delete the domain, but not if a resource of the native type has it: it was there before, or has imported it.
+def destroy(facts: Facts, *, asks: bool = False) -> Plan:
+    """Delete the domain; but give it up if a resource of the native type has it: it was there before, or imported it.
 
     `asks`: whether CloudFormation still wants that is asked, unless the stack does not exist after it.
     """
     assert facts.live is not None
     name, tags = facts.live["DomainName"], facts.live.get("Tags", {})
     if NATIVE_STACK_ID in tags and not facts.is_native_gone:
-        native = Leave(f"domain {name} {refusals.belongs((), tags)}")
-        return Ask.NATIVE if facts.is_native_gone is None else otherwise or native
+        return Ask.NATIVE if facts.is_native_gone is None else reclaim(facts.live, ())
     return Destroy(name, asks=asks and facts.rollback not in (Rollback.DELETION, Rollback.ENDS))
 
 
@@ -200,11 +209,8 @@ def _claims_put_back(event: Event, name: str, before: Live, facts: Facts) -> Cla
         return claims
     if not claims[0].is_adopted:  # the lender has let go, so there is nobody to give it back to
         return undo(event, facts, made_by=claims[0].request_id)
-    older = ownership.claim_held_by(event, as_before)
-    if older and older.is_adopted:  # it stays given up, so that the Delete after a failed Create does not end it
-        return ownership.give_back(claims)
-    is_unchanged = claims == ownership.take_back(as_before, event, at=None)
-    return as_before if is_unchanged else ownership.give_back(claims)
+    taken = (ownership.take_back(as_before, event, at=None, keeps_loan=keeps_loan) for keeps_loan in (True, False))
+    return as_before if claims in taken else ownership.give_back(claims)
 
 
 def use_of(facts: Facts) -> Use | Ask:

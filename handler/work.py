@@ -148,9 +148,7 @@ class Work:
         begun = time.monotonic()  # the API may have answered long before the response is here
         live = self.domains.find(self.name)
         self._looked(begun)
-        # A loan further down is older than the event, most likely.
-        mine = ownership.claim_held_by(self.event, _claims_of(live))
-        if mine and (self.holds(live) or not mine.is_adopted):
+        if live is not None and self.has_claim_to(live):
             self.domains.attempts.note_own_domain()
         return live
 

@@ -107,6 +107,7 @@ class Row:
     undone_since: float | None = None
     never_created: frozenset[str] | None = None
     undone_borrowers: frozenset[str] | None = None
+    had_before: bool | None = None
 
 
 CREATE, ADOPTING = request("Create"), request("Create", AdoptExisting=True)
@@ -261,11 +262,26 @@ ROWS = [
         )
     ),
     Row(
-        "an adopting Create takes back what it has lent on, and its older loan stays, for nobody to give back",
+        "an adopting Create takes back what it has lent on: did it have it before?",
+        ADOPTING,
+        live(THEIRS_ON_LOAN, TAKEN_OVER, SIBLINGS),
+        Ask.HAD_BEFORE,
+    ),
+    Row(
+        "an adopting Create takes back what it has retained and lent on: its older loan is given up",
         ADOPTING,
         live(THEIRS_ON_LOAN, TAKEN_OVER, SIBLINGS),
         Change,
         (TAKEN_OVER, THEIRS_ON_LOAN, RETAINED_LOAN, SIBLINGS),
+        had_before=True,
+    ),
+    Row(
+        "an adopting Create takes back what it has lent on: its older loan, of an earlier delivery, ends",
+        ADOPTING,
+        live(THEIRS_ON_LOAN, TAKEN_OVER, SIBLINGS),
+        Change,
+        (TAKEN_OVER, THEIRS_ON_LOAN, SIBLINGS),
+        had_before=False,
     ),
     *(
         Row(
@@ -341,20 +357,15 @@ ROWS = [
             f"a rename to what is lent to siblings, in a rollback: {words}",
             RENAME,
             there,
-            Change,
+            plan,
             claims,
             rollback=Rollback.YES,
-            undone_borrowers=undone,
+            undone_borrowers=frozenset({undone}),
         )
-        for words, there, undone, claims in (
-            (
-                "since the operation that is undone: it comes back",
-                LENT_TO_SIBLING,
-                frozenset({"Other"}),
-                (FOUND_AGAIN,),
-            ),
-            ("before that: taken over again", LENT_TO_SIBLING, frozenset(), (TAKEN_OVER, SIBLINGS_ON_LOAN, MADE)),
-            ("one of them before that", LENT_ON, frozenset({"Third"}), (TAKEN_OVER, SIBLINGS_ON_LOAN, MADE)),
+        for words, there, undone, plan, claims in (
+            ("they got it in the same operation: it comes back", LENT_TO_SIBLING, "Other", Change, (FOUND_AGAIN,)),
+            ("they had it before: nothing", LENT_TO_SIBLING, "None", Leave, None),
+            ("one of them had it before: nothing", LENT_ON, "Third", Leave, None),
         )
     ),
     Row("a Delete leaves what its resource has given up, and its stack has retained", DELETE, live(RETAINED), Leave),
@@ -595,7 +606,7 @@ ROWS = [
             DELETE,
             live(claim, tags=NATIVE, profiles=profiles),
             plan,
-            why=why,
+            () if plan is Change else None,
             contents=Use(),
             rollback=Rollback.NO,
             is_native_gone=is_gone,
@@ -605,10 +616,10 @@ ROWS = [
             ("a domain found again in use", FOUND_AGAIN, 7),
             ("a domain found again with nothing in it", FOUND_AGAIN, 0),
         )
-        for words, is_gone, plan, why in (
-            ("is asked about", None, Ask.NATIVE, ""),
-            ("is left to it", False, Leave, "belongs to Native of stack"),
-            ("is deleted if it has left its stack", True, Destroy, ""),
+        for words, is_gone, plan in (
+            ("is asked about", None, Ask.NATIVE),
+            ("is left to it, without a claim", False, Change),
+            ("is deleted if it has left its stack", True, Destroy),
         )
     ),
     Row(
@@ -683,12 +694,50 @@ ROWS = [
         )
     ),
     Row(
+        "a domain found again and lent to a sibling: a rollback?",
+        DELETE,
+        live(SIBLINGS_ON_LOAN, FOUND_AGAIN),
+        Ask.ROLLBACK,
+        never_created=frozenset(),
+    ),
+    Row(
         "a domain found again and lent to a sibling loses its claim",
         DELETE,
         live(SIBLINGS_ON_LOAN, FOUND_AGAIN),
         Change,
         (Claim(STACK, "Other", FOUND),),
         never_created=frozenset(),
+        rollback=Rollback.NO,
+    ),
+    Row(
+        "a domain found again and lent to a sibling keeps its claim in a rollback, if it was there before",
+        DELETE,
+        live(SIBLINGS_ON_LOAN, FOUND_AGAIN),
+        Leave,
+        never_created=frozenset(),
+        rollback=Rollback.YES,
+        undone_since=LATER_OPERATION,
+    ),
+    *(
+        Row(
+            f"what was taken over again after its retention {words}",
+            DELETE,
+            live(TAKEN_OVER, THEIRS_ON_LOAN, RETAINED_LOAN, SIBLINGS),
+            plan,
+            claims,
+            rollback=rollback,
+        )
+        for words, rollback, plan, claims in (
+            ("is asked about: a rollback?", None, Ask.ROLLBACK, None),
+            ("is given back for good", Rollback.NO, Change, (THEIRS_ON_LOAN, SIBLINGS)),
+            ("is retained again in a rollback", Rollback.YES, Change, (THEIRS_ON_LOAN, RETAINED_LOAN, SIBLINGS)),
+            (
+                "is retained again if that is not known",
+                Rollback.UNKNOWN,
+                Change,
+                (THEIRS_ON_LOAN, RETAINED_LOAN, SIBLINGS),
+            ),
+        )
     ),
     *(
         row
@@ -760,11 +809,32 @@ ROWS = [
     Row("a failed Create leaves what has no request-id", DELETE_FAILED, live(tags=UNDATED), Leave),
     Row("a failed Create gives back what it took over", DELETE_FAILED, live(TAKEN_OVER, THEIRS), Change, (THEIRS,)),
     Row(
+        "a failed Create lets go of what another took over from it: did it have it before?",
+        DELETE_FAILED,
+        live(SIBLINGS_ON_LOAN, TAKEN_OVER, THEIRS),
+        Ask.HAD_BEFORE,
+    ),
+    Row(
         "a failed Create lets go of what another took over from it",
         DELETE_FAILED,
         live(SIBLINGS_ON_LOAN, TAKEN_OVER, THEIRS),
         Change,
         (SIBLINGS_ON_LOAN, THEIRS),
+        had_before=False,
+    ),
+    Row(
+        "a failed Create keeps a loan that its resource had before",
+        DELETE_FAILED,
+        live(SIBLINGS_ON_LOAN, TAKEN_OVER, THEIRS),
+        Leave,
+        had_before=True,
+    ),
+    Row(
+        "a failed Create lets go of its own loan, not of the older one that it gave up",
+        DELETE_FAILED,
+        live(SIBLINGS_ON_LOAN, TAKEN_OVER, THEIRS_ON_LOAN, RETAINED_LOAN),
+        Change,
+        (SIBLINGS_ON_LOAN, THEIRS_ON_LOAN, RETAINED_LOAN),
     ),
     Row(
         "a failed Create lets go of what another took over after it was made",
@@ -803,8 +873,8 @@ ROWS = [
         "an unanswered Create's domain that a native resource has imported",
         DELETE_MADE_UP,
         live(MADE, tags=NATIVE),
-        Leave,
-        why="belongs to Native of stack",
+        Change,
+        (),
         contents=Use(),
         is_native_gone=False,
         undone_since=OPERATION,
@@ -854,6 +924,7 @@ def test_what_happens_on_each_event(row: Row) -> None:
         row.undone_since,
         never_created=row.never_created,
         undone_borrowers=row.undone_borrowers,
+        had_before=row.had_before,
         is_native_gone=row.is_native_gone,
     )
     plan = decide(row.event, facts)
@@ -908,7 +979,7 @@ UNDONE = [
 def test_a_rollback_undoes_only_what_the_replacement_did(there: Any, contents: Use | None, plan: type[Plan]) -> None:
     event = request("Update", "clients", "customers", DomainName="clients")
     assert event.replacement_to_undo("clients", "customers") == "customers"
-    assert type(undoing.undo(event, Facts(there, contents, undone_since=OPERATION))) is plan
+    assert type(undoing.undo(event, Facts(there, contents, undone_since=OPERATION, had_before=False))) is plan
 
 
 @pytest.mark.parametrize(

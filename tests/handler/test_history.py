@@ -465,3 +465,22 @@ def test_a_domain_is_given_back_where_a_parent_has_too_many_events_to_read(
     listed_stacks.stack_is("DELETE_IN_PROGRESS", STACK, parent_id=PARENT)
     assert succeeded(resource.delete(UNPROTECTED))
     assert live_domains() == {"customers": domain}
+
+
+@pytest.mark.parametrize(
+    ("happened", "had_it"),
+    [
+        (["CREATE_IN_PROGRESS", CREATED, "CREATE_COMPLETE"], True),
+        (["UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", [("DELETE_SKIPPED", DOMAIN)], "UPDATE_COMPLETE"], True),
+        (["CREATE_COMPLETE", "UPDATE_IN_PROGRESS", [("UPDATE_COMPLETE", "new")], "UPDATE_COMPLETE"], False),
+        ([CREATED, "UPDATE_IN_PROGRESS", [("UPDATE_COMPLETE", "new")], "UPDATE_COMPLETE"], True),
+        ([CREATED, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", [("DELETE_COMPLETE", DOMAIN)], "UPDATE_COMPLETE"], False),
+        ([], False),
+    ],
+    ids=["still there", "retained", "another one", "renamed and retained", "deleted", "nothing is known"],
+)
+def test_a_resource_had_its_domain_before_the_operation_unless_it_was_deleted_with_it(
+    happened: list[str | Sequence[tuple[str, str]]], had_it: bool
+) -> None:
+    own = History(STACK, events(*happened, "UPDATE_IN_PROGRESS", [("DELETE_SKIPPED", DOMAIN)]))
+    assert own.had(own.unfinished_since([]), ME, DOMAIN) is had_it

@@ -9,22 +9,41 @@ from __future__ import annotations
 import pytest
 
 from local.customerprofiles.models import Domain
-from tests.handler.faults import Wire, live_domains
-from tests.handler.listed_resource import ListedResource
-from tests.handler.situations import ADOPTING, LEAST, NOT_GRANTED, OTHER, QUEUE, UNPROTECTED, existing_domain
+from tests.handler.faults import Clock, Fault, Wire, live_domains
+from tests.handler.listed_resource import MADE_UP, ListedResource
+from tests.handler.situations import (
+    ADOPTING,
+    FAILING,
+    LEAST,
+    NOT_GRANTED,
+    OTHER,
+    QUEUE,
+    REQUEST_LOST,
+    UNPROTECTED,
+    existing_domain,
+)
 from tests.handler.stacks import succeeded
 
 
 @pytest.fixture
-def domain(resource: ListedResource, their_resource: ListedResource) -> Domain:
+def domain(resource: ListedResource, their_resource: ListedResource, clock: Clock) -> Domain:
     """A domain with data. `resource` has taken it over and was retained, and `their_resource` has it from that one."""
     domain = existing_domain({})
     domain.profile_count = 1000
+    resource.stack_is("CREATE_IN_PROGRESS")
     assert succeeded(resource.create(ADOPTING))
-    resource.lists("DELETE_SKIPPED", "customers")
+    retained(resource, clock)
     assert succeeded(their_resource.create(UNPROTECTED))
     resource.stack_is("UPDATE_IN_PROGRESS")
     return domain
+
+
+def retained(resource: ListedResource, clock: Clock) -> None:
+    """An update drops the resource, or renames it, and retains its domain."""
+    resource.stack_is("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+    resource.lists("DELETE_SKIPPED", "customers")
+    resource.stack_is("UPDATE_COMPLETE")
+    clock.now += 3600
 
 
 def check_that_it_is_given_back(domain: Domain, their_resource: ListedResource) -> None:
@@ -65,9 +84,68 @@ def test_it_is_added_again_with_a_queue_that_is_refused(
     check_that_it_is_given_back(domain, their_resource)
 
 
+@pytest.mark.parametrize("fault", [FAILING, REQUEST_LOST], ids=str)
+def test_it_is_added_again_but_the_takeover_is_never_carried_out(
+    fault: Fault, domain: Domain, resource: ListedResource, their_resource: ListedResource, wire: Wire
+) -> None:
+    wire.begin(lambda attempt, operation: fault if operation == "TagResource" else None)
+    answer = resource.create(ADOPTING)
+    assert not succeeded(answer)
+    wire.begin()
+    roll_back(resource, answer["PhysicalResourceId"])
+    check_that_it_is_given_back(domain, their_resource)
+
+
+def test_it_is_added_again_and_cancelled_before_anything_is_done(
+    domain: Domain, resource: ListedResource, their_resource: ListedResource
+) -> None:
+    resource.lists("CREATE_IN_PROGRESS")
+    roll_back(resource, MADE_UP)
+    check_that_it_is_given_back(domain, their_resource)
+
+
+def test_a_rename_back_that_is_cancelled_before_anything_is_done(
+    resource: ListedResource, their_resource: ListedResource, clock: Clock
+) -> None:
+    domain = existing_domain({})
+    domain.profile_count = 1000
+    assert succeeded(resource.create(ADOPTING))
+    assert succeeded(their_resource.create(UNPROTECTED))
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    assert succeeded(resource.update(OTHER, ADOPTING))
+    retained(resource, clock)
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
+    assert succeeded(resource.update(OTHER, ADOPTING, "other"))
+    check_that_it_is_given_back(domain, their_resource)
+
+
+@pytest.mark.parametrize("is_taken_over_again", [True, False])
+def test_a_takeover_that_is_delivered_again_leaves_no_older_loan(
+    is_taken_over_again: bool,
+    resource: ListedResource,
+    their_resource: ListedResource,
+    third_resource: ListedResource,
+    clock: Clock,
+) -> None:
+    """The function was killed after it, and another stack has the domain by the time of the second delivery."""
+    assert succeeded(their_resource.create(LEAST))
+    before = dict(live_domains()["customers"].tags)
+    resource.stack_is("CREATE_IN_PROGRESS")
+    sent = resource.create_without_answer(ADOPTING)
+    assert succeeded(third_resource.create(ADOPTING))
+    clock.now += 60
+    assert succeeded(resource.deliver(sent))
+    if is_taken_over_again:
+        assert succeeded(third_resource.update({**ADOPTING, "DefaultExpirationDays": 31}, ADOPTING)) is False
+    assert succeeded(resource.delete_with_its_stack(ADOPTING))
+    assert succeeded(third_resource.delete_with_its_stack(ADOPTING))
+    assert live_domains()["customers"].tags == before
+
+
 @pytest.mark.parametrize("wanted", [LEAST, ADOPTING], ids=["refused", "a sibling fails"])
 def test_a_resource_is_renamed_back_and_that_is_rolled_back(
-    wanted: dict[str, object], resource: ListedResource, their_resource: ListedResource
+    wanted: dict[str, object], resource: ListedResource, their_resource: ListedResource, clock: Clock
 ) -> None:
     """It had left the domain by a rename that retained it (UpdateReplacePolicy)."""
     domain = existing_domain({})
@@ -76,7 +154,7 @@ def test_a_resource_is_renamed_back_and_that_is_rolled_back(
     assert succeeded(their_resource.create(UNPROTECTED))
     resource.stack_is("UPDATE_IN_PROGRESS")
     assert succeeded(resource.update(OTHER, ADOPTING))
-    resource.stack_is("UPDATE_COMPLETE")
+    retained(resource, clock)
     resource.stack_is("UPDATE_IN_PROGRESS")
     assert succeeded(resource.update(wanted, OTHER, "other")) is ("AdoptExisting" in wanted)
     resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")

@@ -18,7 +18,7 @@ from handler.claims import (
     tags_of,
 )
 from local.customerprofiles.models import Domain
-from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, event
+from tests.handler.cloudformation import ACCOUNT, STACK, Function, Mailbox, event, stack_arn
 from tests.handler.describe_api import DescribeError
 from tests.handler.faults import REGION, Clock, Fault, FaultPlan, Wire, live_domains
 from tests.handler.listed import ListedStacks
@@ -342,6 +342,37 @@ def test_a_native_resource_that_may_be_renamed_back_still_has_its_domain(
     assert "customers" in live_domains()
 
 
+@pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_FAILED", "UPDATE_ROLLBACK_IN_PROGRESS"])
+def test_a_native_resource_of_a_nested_stack_may_be_renamed_back_until_its_parent_is_complete(
+    status: str, resource: ListedResource, listed_stacks: ListedStacks
+) -> None:
+    parent = stack_arn("parent")
+    existing_domain({NATIVE_STACK_ID: THEIR_STACK, NATIVE_LOGICAL_ID: "Native"}).profile_count = 1000
+    assert succeeded(resource.create(UNPROTECTED))
+    listed_stacks.lists(
+        "UPDATE_COMPLETE", "other", stack_id=THEIR_STACK, logical_id="Native", resource_type=NATIVE_TYPE
+    )
+    listed_stacks.stack_is("UPDATE_COMPLETE", THEIR_STACK, parent_id=parent)
+    listed_stacks.stack_is(status, parent)
+    assert succeeded(resource.delete_with_its_stack(UNPROTECTED))
+    assert "customers" in live_domains()
+
+
+@pytest.mark.parametrize(
+    ("status", "is_gone"), [("IMPORT_COMPLETE", False), ("IMPORT_FAILED", False), ("IMPORT_ROLLBACK_COMPLETE", True)]
+)
+def test_the_delete_of_a_resource_whose_domain_a_native_resource_has_imported_leaves_no_claim(
+    status: str, is_gone: bool, resource: ListedResource, listed_stacks: ListedStacks
+) -> None:
+    """If the import was rolled back, the system tags may stay. The domain is the resource's then."""
+    system_tags = {NATIVE_STACK_ID: THEIR_STACK, NATIVE_LOGICAL_ID: "Native"}
+    domain = existing_domain({**MADE, **system_tags})
+    listed_stacks.lists(status, "customers", stack_id=THEIR_STACK, logical_id="Native", resource_type=NATIVE_TYPE)
+    assert succeeded(resource.delete(LEAST))
+    assert live_domains() == ({} if is_gone else {"customers": domain})
+    assert domain.tags == system_tags or is_gone
+
+
 def test_a_delete_whose_domain_may_not_be_looked_at_fails_if_its_physical_id_was_not_made_up(
     resource: ListedResource, wire: Wire, clock: Clock
 ) -> None:
@@ -588,7 +619,7 @@ def test_where_cloudformation_has_no_events_a_sibling_keeps_its_claim_over_the_r
     denied = DescribeError.ACCESS_DENIED
     listed_stacks.error_for = lambda operation: denied if operation == "DescribeStackEvents" else None
     assert succeeded(resource.update(LEAST, OTHER, "other"))
-    assert [claim.logical_id for claim in read_claims(domain.tags)] == ["Domain", "Other", "Domain"]
+    assert [claim.logical_id for claim in read_claims(domain.tags)] == ["Other", "Domain"]
 
 
 @pytest.mark.parametrize("fault", [DENIED, NOT_GRANTED, FAILING], ids=str)
