@@ -141,12 +141,13 @@ def take_over_again(claims: Claims, event: Event) -> Claims:
 def take_back(claims: Claims, event: Event, at: float | None, *, keeps_loan: bool) -> Claims:
     """Put the event's resource in front of a domain that it may have lent earlier.
 
-    Its older claim as the maker is given up, and so is an older loan with `keeps_loan`; else that ends. But if this
-    event itself made the domain, that claim is removed, and the borrower inherits its request-id, or is `inherited`
-    since `at`.
+    Its older claim as the maker is given up, and so is an older loan with `keeps_loan`, if none was before; else that
+    ends. But if this event itself made the domain, that claim is removed, and the borrower inherits its request-id, or
+    is `inherited` since `at`.
     """
     if any(claim.is_of(event) and claim.request_id == event.request_id for claim in claims):
         claims = let_go(claims, event, at)
+    keeps_loan = keeps_loan and not any(claim.was_given_up_by(event) for claim in claims)
     left = claims if keeps_loan else _without_loans(claims, event)
     given_up = (replace(claim, logical_id=NO_ID + claim.logical_id) if claim.is_of(event) else claim for claim in left)
     return take_over(tuple(given_up), event)
@@ -163,7 +164,9 @@ def give_back(claims: Claims) -> Claims:
 
 def without_given_up_loans(claims: Claims, event: Event) -> Claims:
     """The claims without loans that the event's resource has given up (`take back`)."""
-    return merged([claim for claim in claims if not (claim.was_given_up_by(event) and claim.is_adopted)])
+    return merged(
+        [claim for claim in claims if not (claim.is_given_up_loan and claim.former_resource == event.resource)]
+    )
 
 
 def let_go(claims: Claims, event: Event, at: float | None) -> Claims:
@@ -171,10 +174,13 @@ def let_go(claims: Claims, event: Event, at: float | None) -> Claims:
 
     A borrower in another stack inherits no RequestId but becomes `inherited`: its own stack may still roll back.
     The time of that is `at`, in seconds since 1970, if it is known: since when the event sees these claims.
+    A loan that was given up, and whose resource is back, inherits nothing: it ends.
     """
     left: list[Claim] = []
     for claim in claims:
         if left and claim.is_of(event):
+            while left[-1].is_given_up_loan and left[-1].former_resource in {each.resource for each in left}:
+                left.pop()
             is_from_elsewhere = not claim.is_adopted and left[-1].stack_id != claim.stack_id
             left[-1] = replace(left[-1], request_id=_inherited(at) if is_from_elsewhere else claim.request_id)
         else:

@@ -202,6 +202,22 @@ def test_giving_back_undoes_a_takeover(claims: Claims, name: str) -> None:
         assert give_back(take_over(claims, event(name))) == claims
 
 
+@pytest.mark.parametrize(
+    ("in_front", "left"),
+    [
+        ((adopted(B), adopted(C)), [("B", ADOPTED), ("C", "request-of-A")]),
+        ((adopted(C),), [("C", ADOPTED), ("-B", "request-of-A")]),
+    ],
+    ids=["its resource is back", "its resource is not back"],
+)
+def test_a_loan_that_was_given_up_inherits_only_if_its_resource_is_not_back(
+    in_front: Claims, left: list[tuple[str, str]]
+) -> None:
+    claims = (*in_front, Claim(STACK, "-B", ADOPTED), Claim(STACK, "A", "request-of-A"))
+    after = let_go(claims, event("A"), at=None)
+    assert [(claim.logical_id, claim.request_id) for claim in after] == left
+
+
 @given(claims_of_some, st.sampled_from("ABC"))
 def test_who_lets_go_has_no_claim_left_behind_another(claims: Claims, name: str) -> None:
     left = let_go(claims, event(name), at=None)

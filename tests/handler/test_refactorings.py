@@ -135,3 +135,13 @@ def test_a_retained_loan_ends_if_its_resource_is_added_again_and_removed_later(s
     assert deploy(Second=borrower, Else=ELSE)
     assert stack.delete()
     assert not live_domains()["customers"].tags
+
+
+@pytest.mark.parametrize("is_swap", [True, False])
+def test_a_domain_can_be_handed_over_and_retained_as_often_as_one_likes(is_swap: bool, deploy: Deploy) -> None:
+    """Two logical ids take turns, or two resources swap their domains."""
+    first, second = Declared(ADOPTING, retained=True), Declared({**OTHER, "AdoptExisting": True}, retained=True)
+    for number in range(20):
+        mine, theirs = (first, second) if number % 2 else (second, first)
+        template = {"Blue": mine, "Green": theirs} if is_swap else {"Blue" if number % 2 else "Green": first}
+        assert deploy(**template)
