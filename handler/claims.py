@@ -63,14 +63,9 @@ class Claim:
             return None
 
     @property
-    def is_given_up_loan(self) -> bool:
-        """Whether it is an older loan of a resource that has taken the domain back since."""
-        return self.is_adopted and self.logical_id.startswith(NO_ID)
-
-    @property
-    def former_resource(self) -> tuple[str, str]:
-        """Whose claim it was before it was given up."""
-        return self.stack_id, self.logical_id.removeprefix(NO_ID)
+    def is_given_up(self) -> bool:
+        """Whether it is an older claim of a resource that has taken the domain back since."""
+        return self.logical_id.startswith(NO_ID)
 
     def is_of(self, event: Event) -> bool:
         """Whether it is the claim of the event's resource."""

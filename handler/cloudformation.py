@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from handler.claims import NATIVE_TYPE
 from handler.deadline import DeadlineReached
 from handler.errors import is_throttled
 from handler.event import Event
@@ -94,6 +95,7 @@ class Events:
                     line.get("PhysicalResourceId", ""),
                     line.get("ResourceStatus", ""),
                     line["ResourceType"] == _STACK,  # without it nothing can be told
+                    line["ResourceType"] == NATIVE_TYPE,
                 )
             if not page.get("NextToken"):
                 return

@@ -18,8 +18,9 @@ They guard the same rule as decision.py, which has the rows of the other events.
                               the same stack that were
                               never created
                               lent                         let go; nothing in a rollback*, if it was there before the
-                                                           operation** and is `found`, or made and lent to another stack
-                                                           (and the stack goes on): the borrower would own it then
+                                                           operation**, not on loan, and is lent to another stack,
+                                                           which would own it then (only if it is `found`, or the stack
+                                                           goes on)
                               foreign                      nothing: the domain has moved on
                               unowned                      nothing with AdoptExisting (it was given back before), else
                                                            refused
@@ -54,7 +55,7 @@ A domain is in use if it holds profiles or objects, or if there are integrations
 from __future__ import annotations
 
 from handler import ownership, refusals
-from handler.claims import FOUND, Claims, read_claims
+from handler.claims import FOUND, NATIVE_STACK_ID, Claims, read_claims
 from handler.convergence import reclaim
 from handler.event import Event
 from handler.ownership import Owner, owner
@@ -88,7 +89,12 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
             return Leave(f"domain {name} now belongs to {refusals.holder(claims)}")
     if adopts or facts.has_changed:
         return Leave(f"domain {name} was given back before")
-    return refusals.lost_its_tags(event, name, facts.live.get("Tags", {}))
+    tags = facts.live.get("Tags", {})
+    if NATIVE_STACK_ID in tags and facts.is_native_gone is None:
+        return Ask.NATIVE
+    if facts.is_native_gone is False:
+        return Leave(f"domain {name} {refusals.belongs((), tags)}")
+    return refusals.lost_its_tags(event, name, tags)
 
 
 def _without_given_up(event: Event, facts: Facts, claims: Claims) -> Claims | Ask:
@@ -96,7 +102,7 @@ def _without_given_up(event: Event, facts: Facts, claims: Claims) -> Claims | As
 
     But not in a rollback: then the resource was not there before.
     """
-    left = ownership.without_given_up_loans(claims, event)
+    left = ownership.let_go_of_given_up_loan(claims, event, facts.seen_since)
     if left == claims or ownership.claim_held_by(event, claims) is None:
         return claims
     if facts.rollback is None:
@@ -160,15 +166,15 @@ def _delete_lent(event: Event, facts: Facts, claims: Claims, protection: bool | 
     if owner(claims, event) is Owner.OWN:
         return _delete_own(event, facts, claims, protection, adopts=adopts)
     mine = ownership.claim_held_by(event, claims)
-    is_found = mine is not None and mine.request_id == FOUND
-    if mine and not mine.is_adopted and (is_found or not ownership.is_lent_within_stack(claims, event)):
+    if mine and not mine.is_adopted and not ownership.is_lent_within_stack(claims, event):
         if facts.rollback is None:
             return Ask.ROLLBACK
+        is_found = mine.request_id == FOUND
         is_undoing = facts.rollback.is_undoing if is_found else facts.rollback is Rollback.YES
         was_there = is_undoing and was_there_before(facts, mine, if_unknown=is_found)
         if isinstance(was_there, Ask):
             return was_there
-        if was_there:  # the borrower would own it then, and would delete what was there before
+        if was_there:  # the borrower would own it then, and its stack would delete what was there before
             return Leave(f"domain {facts.live['DomainName']} was there before the operation that is rolled back")
     return reclaim(facts.live, ownership.let_go(claims, event, facts.seen_since))
 

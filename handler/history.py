@@ -22,7 +22,8 @@ _BEGINNINGS = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"})
 class StackEvent:
     """One line of a stack's events, `at` in seconds since 1970.
 
-    `is_stack`: whether it is about a stack, this one or a nested one; its ARN is then the physical id.
+    `is_stack`: whether it is about a stack, this one or a nested one; its ARN is then the physical id. `is_native`:
+    whether it is about a domain of the native type.
     """
 
     at: float
@@ -30,6 +31,7 @@ class StackEvent:
     physical_id: str
     status: str
     is_stack: bool
+    is_native: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,8 @@ class History:
     def had(self, began: float, logical_id: str, physical_id: str) -> bool:
         """Whether the resource had that domain before that time, or had retained it, and no Delete has ended that."""
         for event in self.events:
-            is_its = (event.logical_id, event.physical_id) == (logical_id, physical_id) and not event.is_stack
-            if is_its and event.at < began:
+            is_its = (event.logical_id, event.physical_id) == (logical_id, physical_id)
+            if is_its and event.at < began and not (event.is_stack or event.is_native):
                 return event.status == "DELETE_SKIPPED" or not event.status.startswith("DELETE_")
         return False
 

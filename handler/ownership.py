@@ -162,30 +162,28 @@ def give_back(claims: Claims) -> Claims:
     return claims[1:]
 
 
-def without_given_up_loans(claims: Claims, event: Event) -> Claims:
-    """The claims without loans that the event's resource has given up (`take back`)."""
-    return merged(
-        [claim for claim in claims if not (claim.is_given_up_loan and claim.former_resource == event.resource)]
-    )
-
-
 def let_go(claims: Claims, event: Event, at: float | None) -> Claims:
     """Remove the claim of the event's resource from further down; the one above it inherits its request-id.
 
     A borrower in another stack inherits no RequestId but becomes `inherited`: its own stack may still roll back.
     The time of that is `at`, in seconds since 1970, if it is known: since when the event sees these claims.
-    A loan that was given up, and whose resource is back, inherits nothing: it ends.
+    So does a loan that was given up: it ends with its resource, as one that did not inherit does.
     """
     left: list[Claim] = []
     for claim in claims:
         if left and claim.is_of(event):
-            while left[-1].is_given_up_loan and left[-1].former_resource in {each.resource for each in left}:
-                left.pop()
-            is_from_elsewhere = not claim.is_adopted and left[-1].stack_id != claim.stack_id
+            is_other = left[-1].stack_id != claim.stack_id or left[-1].is_given_up
+            is_from_elsewhere = not claim.is_adopted and is_other
             left[-1] = replace(left[-1], request_id=_inherited(at) if is_from_elsewhere else claim.request_id)
         else:
             left.append(claim)
     return merged(left)
+
+
+def let_go_of_given_up_loan(claims: Claims, event: Event, at: float | None) -> Claims:
+    """Remove the loan that the event's resource has given up (`take back`), if it has."""
+    is_loan = any(claim.was_given_up_by(event) and (claim.is_adopted or claim.is_inherited) for claim in claims)
+    return let_go(claims, replace(event, logical_id=NO_ID + event.logical_id), at) if is_loan else claims
 
 
 def restored(claims: Claims, kept: Claims, event: Event) -> Claims | None:
@@ -194,12 +192,10 @@ def restored(claims: Claims, kept: Claims, event: Event) -> Claims | None:
     Tags have no conditional change. A takeover, by an event that had looked before, moves a claim to keys that this
     event then removes for its own. Without its claim a resource that still has the domain could not keep it. A maker
     that has let go meanwhile has marked the one in front as `inherited`. A borrower that has let go has not, so only a
-    maker's claim comes back, also if those in front have given the domain back meanwhile.
+    maker's claim comes back.
     """
-    if not kept or kept[-1].is_adopted or kept[-1] in claims:
+    if not kept or not claims or kept[-1].is_adopted or kept[-1] in claims:
         return None
-    if not claims:
-        return None if kept[-1].is_inherited else kept
     last = claims[-1]
     is_as_made = last.is_of(event) and last.request_id == kept[-1].request_id
     if not last.is_adopted and not is_as_made:  # the maker has let go, and left the domain to that one

@@ -693,12 +693,19 @@ ROWS = [
             ("nobody can be asked: loses its claim", Rollback.UNKNOWN, None, Change),
         )
     ),
-    Row(
-        "a domain found again and lent to a sibling: a rollback?",
-        DELETE,
-        live(SIBLINGS_ON_LOAN, FOUND_AGAIN),
-        Ask.ROLLBACK,
-        never_created=frozenset(),
+    *(
+        Row(
+            f"an unowned domain with the tags of a native resource {words}",
+            DELETE,
+            live(tags=NATIVE),
+            plan,
+            is_native_gone=is_gone,
+        )
+        for words, is_gone, plan in (
+            ("is asked about", None, Ask.NATIVE),
+            ("is left to it", False, Leave),
+            ("that has gone is refused", True, Refuse),
+        )
     ),
     Row(
         "a domain found again and lent to a sibling loses its claim",
@@ -707,16 +714,6 @@ ROWS = [
         Change,
         (Claim(STACK, "Other", FOUND),),
         never_created=frozenset(),
-        rollback=Rollback.NO,
-    ),
-    Row(
-        "a domain found again and lent to a sibling keeps its claim in a rollback, if it was there before",
-        DELETE,
-        live(SIBLINGS_ON_LOAN, FOUND_AGAIN),
-        Leave,
-        never_created=frozenset(),
-        rollback=Rollback.YES,
-        undone_since=LATER_OPERATION,
     ),
     *(
         Row(
@@ -1107,7 +1104,11 @@ def test_a_takeover_is_refused_before_anything_is_changed_where_its_tags_have_no
         (DELETE, Facts(live()), f"deleted by this resource, tag it {STACK_ID}={STACK}, {LOGICAL_ID}=Domain, then"),
         (DELETE, Facts(live(tags=LENDER)), f"lent by Domain of stack {ELSEWHERE}. It was left alone. To have it given"),
         (DELETE, Facts(live(tags=LENDER)), f"{LOGICAL_ID}=Domain, {REQUEST_ID}=adopted, then delete again"),
-        (DELETE, Facts(live(tags=NATIVE)), f"Native of stack {ELSEWHERE} (AWS::CustomerProfiles::Domain)"),
+        (
+            DELETE,
+            Facts(live(tags=NATIVE), is_native_gone=True),
+            f"Native of stack {ELSEWHERE} (AWS::CustomerProfiles::Domain)",
+        ),
         (
             DELETE,
             Facts(live(FOUND_AGAIN, profiles=1), rollback=Rollback.UNKNOWN),

@@ -484,3 +484,9 @@ def test_a_resource_had_its_domain_before_the_operation_unless_it_was_deleted_wi
 ) -> None:
     own = History(STACK, events(*happened, "UPDATE_IN_PROGRESS", [("DELETE_SKIPPED", DOMAIN)]))
     assert own.had(own.unfinished_since([]), ME, DOMAIN) is had_it
+
+
+def test_what_a_resource_of_the_native_type_had_under_the_same_id_does_not_count() -> None:
+    skipped = StackEvent(1.0, ME, DOMAIN, "DELETE_SKIPPED", is_stack=False, is_native=True)
+    began = StackEvent(2.0, "stack", STACK, "UPDATE_IN_PROGRESS", is_stack=True)
+    assert not History(STACK, [began, skipped]).had(2.0, ME, DOMAIN)

@@ -9,7 +9,7 @@ import pytest
 from handler.claims import ADOPTED, FOUND, Claim, read_claims, tags_of
 from local.customerprofiles.models import Domain
 from tests.handler.cloudformation import ACCOUNT, STACK
-from tests.handler.faults import REGION, Call, Clock, Fault, Wire, live_domains
+from tests.handler.faults import REGION, Clock, Fault, Wire, live_domains
 from tests.handler.listed import ListedStacks
 from tests.handler.listed_resource import ListedResource
 from tests.handler.situations import (
@@ -194,33 +194,3 @@ def test_a_lender_that_lets_go_while_a_rollback_is_throttled_gets_no_claim_again
     with overtaken(wire, clock, "UpdateDomain", lender_is_renamed, after=0.1):
         assert succeeded(resource.update(ADOPTING, OTHER, "other"))
     assert lender.resource not in {claim.resource for claim in read_claims(domain.tags)}
-
-
-def test_a_maker_gets_its_claim_again_though_the_stack_that_moved_it_has_given_the_domain_back_meanwhile(
-    resource: ListedResource, third_resource: ListedResource, wire: Wire
-) -> None:
-    """The look after the second call is throttled, and the third stack's creation is rolled back."""
-    domain = existing_domain(claims((STACK, ADOPTED), (THEIR_STACK, "their-request")))
-
-    def taken_over() -> None:
-        assert succeeded(third_resource.create(ADOPTING))
-
-    def given_back() -> None:
-        third_resource.stack_is("ROLLBACK_IN_PROGRESS")
-        assert succeeded(third_resource.delete(ADOPTING))
-        assert not domain.tags
-
-    def between_the_calls(call: Call) -> None:
-        if call.operation == "TagResource":
-            wire.on_act = after_the_calls
-            taken_over()
-
-    def after_the_calls(call: Call) -> None:
-        if call.operation == "UntagResource":
-            wire.on_act = lambda call: None
-            given_back()
-
-    wire.begin()
-    wire.on_act = between_the_calls
-    assert succeeded(resource.delete_with_its_stack(ADOPTING))
-    assert domain.tags == THEIRS

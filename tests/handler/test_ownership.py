@@ -28,6 +28,7 @@ from handler.ownership import (
     give_back,
     hold_as,
     let_go,
+    let_go_of_given_up_loan,
     owner,
     restored,
     take_over,
@@ -202,20 +203,16 @@ def test_giving_back_undoes_a_takeover(claims: Claims, name: str) -> None:
         assert give_back(take_over(claims, event(name))) == claims
 
 
-@pytest.mark.parametrize(
-    ("in_front", "left"),
-    [
-        ((adopted(B), adopted(C)), [("B", ADOPTED), ("C", "request-of-A")]),
-        ((adopted(C),), [("C", ADOPTED), ("-B", "request-of-A")]),
-    ],
-    ids=["its resource is back", "its resource is not back"],
-)
-def test_a_loan_that_was_given_up_inherits_only_if_its_resource_is_not_back(
-    in_front: Claims, left: list[tuple[str, str]]
-) -> None:
-    claims = (*in_front, Claim(STACK, "-B", ADOPTED), Claim(STACK, "A", "request-of-A"))
-    after = let_go(claims, event("A"), at=None)
-    assert [(claim.logical_id, claim.request_id) for claim in after] == left
+def test_a_loan_that_was_given_up_and_has_inherited_ends_with_its_resource() -> None:
+    """B was retained, and has taken the domain back from C. Then A, which made it, lets go, and then B."""
+    given_up = Claim(STACK, "-B", ADOPTED)
+    after_a = let_go((adopted(B), adopted(C), given_up, A), event("A"), at=1.0)
+    assert [claim.logical_id for claim in after_a] == ["B", "C", "-B"]
+    assert after_a[-1].is_inherited
+    after_b = give_back(let_go_of_given_up_loan(after_a, event("B"), at=1.0))
+    assert [claim.logical_id for claim in after_b] == ["C"]
+    assert after_b[0].is_inherited
+    assert let_go_of_given_up_loan((adopted(C), Claim(STACK, "-B", "made")), event("B"), at=1.0)[1:]  # no loan
 
 
 @given(claims_of_some, st.sampled_from("ABC"))

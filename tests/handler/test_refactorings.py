@@ -107,24 +107,6 @@ def test_a_rollback_changes_nothing_in_a_domain_that_a_sibling_had_before_also_w
     assert holders() == ["New", "Old"]
 
 
-@pytest.mark.parametrize("is_maker_first", [True, False])
-def test_a_retained_domain_is_its_resources_own_after_a_rollback_in_which_a_sibling_had_it(
-    is_maker_first: bool, stack: Stack, deploy: Deploy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """CloudFormation sends the Deletes of a clean-up in any order."""
-    deletes = stack._delete
-    if is_maker_first:
-        monkeypatch.setattr(stack, "_delete", lambda requests: deletes(list(requests)[::-1]))
-    assert deploy(Maker=Declared(LEAST))
-    assert deploy(Maker=Declared(OTHER, retained=True))
-    assert deploy(Maker=Declared(OTHER))
-    assert not deploy(sibling_fails=True, Maker=Declared(LEAST), Borrower=Declared(ADOPTING))
-    assert holders() == ["Maker"]
-    assert deploy(Maker=Declared(LEAST))
-    assert stack.delete()
-    assert list(live_domains()) == ["taken"]
-
-
 def test_a_retained_loan_ends_if_its_resource_is_added_again_and_removed_later(stack: Stack, deploy: Deploy) -> None:
     live_domains()["customers"] = Domain("customers", {"DefaultExpirationDays": 7}, {}, ACCOUNT, REGION)
     borrower = Declared(ADOPTING)
