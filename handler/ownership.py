@@ -58,7 +58,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from handler.claims import ADOPTED, INHERITED, NO_ID, Claim, Claims, merged, read_claims
+from handler.claims import ADOPTED, FOUND, INHERITED, NO_ID, Claim, Claims, merged, read_claims
 from handler.event import Event
 
 
@@ -149,8 +149,13 @@ def take_back(claims: Claims, event: Event, at: float | None, *, keeps_loan: boo
         claims = let_go(claims, event, at)
     keeps_loan = keeps_loan and not any(claim.was_given_up_by(event) for claim in claims)
     left = claims if keeps_loan else _without_loans(claims, event)
-    given_up = (replace(claim, logical_id=NO_ID + claim.logical_id) if claim.is_of(event) else claim for claim in left)
-    return take_over(tuple(given_up), event)
+    return take_over(tuple(_given_up(claim) if claim.is_of(event) else claim for claim in left), event)
+
+
+def _given_up(claim: Claim) -> Claim:
+    """A claim that was given up. One that was inherited has no lender: it is not a loan that inherits later."""
+    request_id = FOUND if claim.is_inherited else claim.request_id
+    return Claim(claim.stack_id, NO_ID + claim.logical_id, request_id)
 
 
 def _without_loans(claims: Claims, event: Event) -> Claims:

@@ -175,3 +175,30 @@ def test_it_is_added_again_after_the_borrower_has_given_it_back(
     assert succeeded(resource.delete_with_its_stack(ADOPTING))
     assert live_domains() == {"customers": domain}
     assert not domain.tags
+
+
+@pytest.mark.parametrize("is_inherited", [True, False])
+def test_what_a_resource_has_inherited_or_made_and_retained_is_no_loan(
+    is_inherited: bool,
+    resource: ListedResource,
+    their_resource: ListedResource,
+    third_resource: ListedResource,
+    clock: Clock,
+) -> None:
+    """It is added again, and deleted later. The borrower does not own the domain then."""
+    resource.stack_is("CREATE_IN_PROGRESS")
+    if is_inherited:
+        assert succeeded(third_resource.create(LEAST))
+    assert succeeded(resource.create(ADOPTING))
+    if is_inherited:
+        assert succeeded(third_resource.delete_with_its_stack(LEAST))
+    domain = live_domains()["customers"]
+    domain.profile_count = 1000
+    assert succeeded(their_resource.create(UNPROTECTED))
+    retained(resource, clock)
+    resource.stack_is("UPDATE_IN_PROGRESS")
+    assert succeeded(resource.create(ADOPTING))
+    resource.lists("CREATE_COMPLETE", "customers")
+    resource.stack_is("UPDATE_COMPLETE")
+    assert succeeded(resource.delete_with_its_stack(ADOPTING))
+    check_that_it_is_given_back(domain, their_resource)
