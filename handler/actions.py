@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from handler.changes import Live
-from handler.claims import Claims, is_ownership_key
+from handler.claims import Claims
 from handler.domains import ApiError, Domains
 from handler.plans import Change, Destroy, Leave, Make, Plan
 from handler.telemetry import logger
@@ -20,7 +20,7 @@ class Actions:
     `has_changed`: it has made, claimed or changed the domain, or may have. `has_made`: it has made it, or may have.
     `before`: how the domain was before the event took it over or found it again, or may have; None if it did neither.
     `has_claimed`: it is known to have done so. `sent`: the settings that it has changed, or may have. `kept`: the
-    claims that it has left when it removed ownership tags, or may have.
+    claims that it has left when it changed claims and removed tags, or may have.
     """
 
     def __init__(self, domains: Domains, name: str) -> None:
@@ -87,8 +87,7 @@ class Actions:
             self._domains.untag(self._name, plan.changes.untag)
 
     def _note_kept(self, plan: Change) -> None:
-        if any(map(is_ownership_key, plan.changes.untag)):
-            self.kept = plan.claims
+        self.kept = plan.claims or self.kept
 
     def _note_made(self) -> None:
         self.has_made = True

@@ -11,17 +11,17 @@
 Lambda imports start.py. dispatch.py takes an event to its answer, and handlers.py has crhelper call the handlers below,
 with what invocation.py describes, until the deadline (deadline.py). stack.py asks CloudFormation (cloudformation.py),
 and timeliness.py says what its answer means for an event whose time may have passed. undoing.py reverses what came to
-nothing. What the user reads: problems.py and hints.py about properties, refusals.py about an event that is refused,
-errors.py about the API, advice.py and telemetry.py in the log.
+nothing; with withdrawal.py a failing event does that itself. What the user reads: problems.py and hints.py about
+properties, refusals.py about an event that is refused, errors.py about the API, advice.py and telemetry.py in the log.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from handler import advice, decision, deletion, stack, timeliness, undoing
+from handler import advice, decision, deletion, stack, timeliness, undoing, withdrawal
 from handler.changes import Live
 from handler.dispatch import CustomResource, Invocation, Outcome
 from handler.domains import ApiError, Domains, connect, names_resources
@@ -63,22 +63,18 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
     stack_tags = stack.tags(event)
     desired = _with_stack_tags(desired, stack_tags, shape)
     old = asked_for_before(event, shape)
-    put_back = functools.partial(undoing.put_back_settings, event, desired, shape=shape)
-    work = Work(
-        event,
-        domains,
-        desired.name,
-        put_back=[
-            functools.partial(put_back, of=lambda settings: not names_resources(settings, shape)),
-            functools.partial(put_back, of=lambda settings: names_resources(settings, shape)),
-            functools.partial(undoing.put_back_claims, event, desired, shape=shape),
-        ],
-    )
+    put_back_settings = functools.partial(undoing.put_back_settings, event, desired, shape=shape)
+    put_back = [
+        functools.partial(put_back_settings, of=lambda settings: not names_resources(settings, shape)),
+        functools.partial(put_back_settings, of=lambda settings: names_resources(settings, shape)),
+        functools.partial(undoing.put_back_claims, event, desired, shape=shape),
+    ]
+    work = Work(event, domains, desired.name)
     for advised in advice.find(desired):
         logger.info(f"advice: {advised}")
     if unwanted := stack.unwanted(event, timeliness.is_late_to_start):
         is_leftover = timeliness.has_never_succeeded(event, unwanted.listed, desired.name)
-        raise RefusedError(f"{unwanted.why}. {work.withdrawn() if is_leftover else 'Nothing was changed'}")
+        raise RefusedError(f"{unwanted.why}. {withdrawal.withdrawn(work) if is_leftover else 'Nothing was changed'}")
 
     undo_failed = _undo_replacement(event, domains, old, _replacement_to_undo(event, desired, old, shape))
     if undo_failed and not event.is_for(desired.name):  # nothing else is made while that domain may be left
@@ -88,7 +84,8 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
     if live is None and event.is_for(desired.name):
         logger.warning("the domain is gone; it is made again")
     try:
-        settled = work.settle(lambda facts: decision.create_or_update(event, desired, old, shape, facts), live)
+        decide = functools.partial(decision.create_or_update, event, desired, old, shape)
+        settled = withdrawal.settle(work, decide, live, put_back)
         unwanted = stack.unwanted(event, timeliness.is_late_to_change, is_done=True) if work.done.has_changed else None
     except UnwantedError as error:
         unwanted = error.unwanted
@@ -97,7 +94,7 @@ def create_or_update(event: Event, invocation: Invocation) -> Outcome:
         raise
     if unwanted:
         before = _with_stack_tags(old, stack_tags, shape)  # else the stack's tags would count as dropped
-        raise RefusedError(f"{unwanted.why}. {_undone(unwanted, work, desired, before)}")
+        raise RefusedError(f"{unwanted.why}. {_undone(unwanted, work, desired, before, put_back)}")
     if undo_failed:
         raise undo_failed
     return Outcome(desired.name, outputs(settled, domains.arn(desired.name), domains.reported_shape, shape))
@@ -124,7 +121,8 @@ def delete(event: Event, invocation: Invocation) -> Outcome:
     if live and not event.is_for(work.name) and _was_repeated(work):
         logger.warning("nothing done: the domain belongs to a later Create of the resource")
         return Outcome(event.physical_id)
-    work.settle(lambda facts: deletion.delete(event, facts, protection=protection, adopts=adopts), live)
+    decide = functools.partial(deletion.delete, event, protection=protection, adopts=adopts)
+    withdrawal.settle(work, decide, live)
     return Outcome(event.physical_id)
 
 
@@ -167,21 +165,25 @@ def _undo_replacement(event: Event, domains: Domains, old: Desired, name: str) -
         may_come_late = live is None or (old.adopt_existing and not work.holds(live))
         if old.name and may_come_late:
             live = _look_if_allowed(work.look_late)
-        work.settle(lambda facts: undoing.undo(event, facts, keeps_loan=not old.name), live)
+        withdrawal.settle(work, functools.partial(undoing.undo, event, keeps_loan=not old.name), live)
     except (ApiError, RefusedError) as error:
         return error
     return None
 
 
-def _undone(unwanted: Unwanted, work: Work, desired: Desired, old: Desired) -> str:
+def _undone(
+    unwanted: Unwanted, work: Work, desired: Desired, old: Desired, put_back: Sequence[withdrawal.PutBack]
+) -> str:
     """Undo what a Create or an Update has done that is no longer wanted. Returns what was undone, in words."""
     event, shape = work.event, work.domains.shape
     if not work.done.has_changed:
         return "Nothing was changed"
-    if (work.done.has_made or work.done.before) and not work.is_continued(unwanted.listed):
-        return work.withdrawn()
+    if (work.done.has_made or work.done.before) and not withdrawal.is_continued(work, unwanted.listed):
+        return withdrawal.withdrawn(work, put_back)
     if work.questions.is_forward and stack.rollback(event).is_undoing:
-        return work.gone_back(lambda facts: undoing.go_back(event, desired, old, facts.live, shape), unwanted.listed)
+        return withdrawal.gone_back(
+            work, lambda facts: undoing.go_back(event, desired, old, facts.live, shape), unwanted.listed
+        )
     return "Nothing was undone"
 
 

@@ -60,8 +60,8 @@ def create_or_update(event: Event, desired: Desired, old: Desired, shape: Struct
     allowed = _claim(event, desired, old, claims, facts)
     if not isinstance(allowed, tuple):
         return allowed
-    is_known = event.is_for(desired.name) or _comes_back(event, claims, facts)
-    was_there = not is_known and allowed[0].request_id != event.request_id
+    comes_back = facts.undone_borrowers is not None  # to a domain that it had before, so it takes nothing over
+    was_there = not (comes_back or event.is_for(desired.name) or allowed[0].request_id == event.request_id)
     live, is_refused = facts.live, facts.is_refused
     plan = converge(desired, old, live, allowed, shape, was_there=was_there, only_named=is_refused)
     if event.is_create or old.name == desired.name:
@@ -75,12 +75,6 @@ def create_or_update(event: Event, desired: Desired, old: Desired, shape: Struct
     if in_rollback != plan and facts.rollback is None:
         return Ask.ROLLBACK
     return in_rollback if facts.rollback and facts.rollback.is_undoing else plan
-
-
-def _comes_back(event: Event, claims: Claims, facts: Facts) -> bool:
-    """Whether a rollback comes back to a domain that its resource has lent: it takes nothing over then."""
-    is_lent = owner(claims, event) is Owner.LENT and not facts.has_taken_over
-    return is_lent and facts.rollback is not None and facts.rollback.is_undoing
 
 
 def _claim(event: Event, desired: Desired, old: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:
@@ -124,7 +118,7 @@ def _take_back(event: Event, claims: Claims, facts: Facts) -> Claims | Ask:
     """
     if any(claim.is_of(event) and claim.is_adopted for claim in claims) and facts.had_before is None:
         return Ask.HAD_BEFORE
-    return ownership.take_back(claims, event, facts.seen_since, keeps_loan=bool(facts.had_before))
+    return ownership.take_back(claims, event, facts.seen_since, keeps_loan=facts.had_before is True)
 
 
 def _claim_known(event: Event, desired: Desired, claims: Claims, facts: Facts) -> Claims | Ask | Leave | Refuse:
@@ -165,7 +159,5 @@ def _claim_again(event: Event, claims: Claims) -> Claims:
 
     It was there before this event, so the rollback of this event must not delete it once it is in use.
     """
-    request_id = claims[0].request_id
-    return ownership.hold_as(
-        claims, claim_of(event, request_id if request_id in (ADOPTED, event.request_id) else FOUND)
-    )
+    is_known = claims[0].request_id in (ADOPTED, event.request_id)
+    return ownership.hold_as(claims, claim_of(event, claims[0].request_id if is_known else FOUND))

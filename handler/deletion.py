@@ -22,8 +22,8 @@ They guard the same rule as decision.py, which has the rows of the other events.
                                                            which would own it then (only if it is `found`, or the stack
                                                            goes on)
                               foreign                      nothing: the domain has moved on
-                              unowned                      nothing with AdoptExisting (it was given back before), else
-                                                           refused
+                              unowned                      nothing with AdoptExisting (it was given back before), or if
+                                                           it is that of a native resource; else refused
     Delete after a failed Create (its physical id says which):
                               own, made by that Create     deleted; left if it is in use, unless protection is lifted;
                                                            refused if the API does not tell

@@ -81,7 +81,7 @@ class Questions:
                 undone = stack.undone_borrowers(self.event, self.name, self._borrowers(tags))
                 return replace(facts, undone_borrowers=undone)
             case Ask.HAD_BEFORE:
-                return replace(facts, had_before=stack.had_before(self.event, self.name))
+                return replace(facts, had_before=bool(stack.had_before(self.event, self.name)))
             case Ask.NATIVE:
                 return replace(facts, is_native_gone=stack.is_native_gone(self.event, self.name, tags))
 

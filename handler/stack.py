@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -23,6 +23,8 @@ from handler.event import Event
 from handler.history import History
 from handler.telemetry import logger
 from handler.timeliness import NOT_LISTED, Listed, Rollback, Unwanted
+
+_T = TypeVar("_T")
 
 # In the reason of a stack that CloudFormation deletes because its creation failed (OnFailure DELETE): "The following
 # resource(s) failed to create: [...]. Delete requested by user." or "Stack creation time exceeded the specified
@@ -57,24 +59,17 @@ def never_created(event: Event, name: str, borrowers: Claims) -> frozenset[str]:
         borrower = replace(event, logical_id=logical_id)
         resource = listed(borrower)
         is_none = resource is not None and timeliness.was_never_created(borrower, resource, name)
-        if is_none and not had_before(borrower, name, if_unknown=True):
+        if is_none and had_before(borrower, name) is False:
             found.add(logical_id)
     return frozenset(found)
 
 
-def had_before(event: Event, name: str, *, if_unknown: bool = False) -> bool:
+def had_before(event: Event, name: str) -> bool | None:
     """Whether the event's resource had that domain before this operation, or has retained it.
 
-    `if_unknown` is the answer where CloudFormation can't be asked. Where it has the events no more, it is False.
+    False also where CloudFormation has the events no more; None where it can't be asked.
     """
-    if not may_ask():
-        return if_unknown
-    try:
-        own, *parents = _histories(event, with_parents(event))
-        return own.had(own.unfinished_since(parents), event.logical_id, name)
-    except CANT_TELL as error:
-        logger.warning("CloudFormation could not be asked what a resource had before", error=str(error))
-        return if_unknown
+    return _in_history(event, lambda own, began: own.had(began, event.logical_id, name))
 
 
 def undone_borrowers(event: Event, name: str, borrowers: Claims) -> frozenset[str]:
@@ -82,17 +77,13 @@ def undone_borrowers(event: Event, name: str, borrowers: Claims) -> frozenset[st
 
     Returns their logical ids; none where CloudFormation can't be asked. The others had it before, and keep it.
     """
-    if not may_ask():
-        return frozenset()
-    try:
-        own, *parents = _histories(event, with_parents(event))
-        began = own.unfinished_since(parents)
-        in_stack = {claim.logical_id for claim in borrowers if claim.stack_id == event.stack_id}
+    in_stack = {claim.logical_id for claim in borrowers if claim.stack_id == event.stack_id}
+
+    def undone(own: History, began: float) -> frozenset[str]:
         came = (each for each in in_stack if own.has_come_since(began, each, name))
         return frozenset(each for each in came if not own.had(began, each, name))
-    except CANT_TELL as error:
-        logger.warning("CloudFormation could not be asked since when others have the domain", error=str(error))
-        return frozenset()
+
+    return _in_history(event, undone) or frozenset()
 
 
 def is_native_gone(event: Event, name: str, tags: Mapping[str, str]) -> bool:
@@ -198,15 +189,23 @@ def undone_since(event: Event) -> float:
 
     0 where CloudFormation can't be asked, has its events no more, or lists no operation that has not succeeded.
     """
+    began = _in_history(event, lambda own, began: began)
+    return began if began is not None and began < math.inf else 0.0
+
+
+def _in_history(event: Event, find: Callable[[History, float], _T]) -> _T | None:
+    """What is found in the stack's history, given when the operation began that the event belongs to, or undoes.
+
+    None where CloudFormation can't be asked.
+    """
     if not may_ask():
-        return 0.0
+        return None
     try:
         own, *parents = _histories(event, with_parents(event))
-        began = own.unfinished_since(parents)
+        return find(own, own.unfinished_since(parents))
     except CANT_TELL as error:
         logger.warning("CloudFormation could not be asked for the time at which the operation began", error=str(error))
-        return 0.0
-    return began if began < math.inf else 0.0
+        return None
 
 
 def _is_rolling_back(event: Event, stacks: list[Any]) -> bool:

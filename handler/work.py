@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from handler import ownership, stack, undoing
+from handler import ownership
 from handler.actions import Actions
 from handler.changes import Live
 from handler.claims import Claims, read_claims
@@ -19,29 +19,18 @@ from handler.ownership import Owner
 from handler.plans import (
     Ask,
     Change,
-    ContinuedError,
     Destroy,
     Facts,
-    Leave,
     Make,
     Plan,
     Refuse,
     RefusedError,
-    UnwantedError,
     Use,
 )
 from handler.questions import Questions
 from handler.telemetry import logger
-from handler.timeliness import (
-    Listed,
-    has_succeeded,
-    is_late_to_change,
-    is_later_at_work,
-    is_wanted,
-)
 
 Decide = Callable[[Facts], Plan]
-PutBack = Callable[[Live, Facts], Plan]
 
 # Rounds in one event: a guard against an endless loop. A round that retries a call pauses, so the deadline comes first.
 _MOST_ROUNDS = 1000
@@ -51,16 +40,11 @@ _OLD_LOOK = 1.0
 
 @dataclass
 class Work:
-    """One domain, and what an event has done to it so far.
-
-    `put_back` decides, one after the other, how a domain that was there before is put back, from how it was then and
-    how it is now.
-    """
+    """One domain, and what an event has done to it so far."""
 
     event: Event
     domains: Domains
     name: str
-    put_back: Sequence[PutBack] = ()
     done: Actions = field(init=False)
     questions: Questions = field(init=False)
     _looked_at: float = field(default=0.0, init=False)
@@ -70,78 +54,6 @@ class Work:
     def __post_init__(self) -> None:
         self.done = Actions(self.domains, self.name)
         self.questions = Questions(self.event, self.name)
-
-    def settle(self, decide: Decide, live: Live | None) -> Live:
-        """Look, decide and act until nothing is left to do. Returns the live domain as it is then, {} if there is none.
-
-        Raises UnwantedError if CloudFormation no longer wants a change, and ApiError and RefusedError, after undoing
-        what no later event undoes: a takeover, what it changed in a domain that it found again, and what an Update to a
-        new name has made. After an error it looks at the domain and decides again: the call may have been carried out
-        all the same (its response was lost, or a retry met the first attempt's work), or things are not as they were
-        thought to be (CreateDomain meets a domain of that name, or another stack has claimed it). An error after which
-        there is still the same to do stands, unless it is worth a retry.
-        """
-        try:
-            return self._settle(decide, live, self.questions.refuse_if_unwanted)
-        except UnwantedError:
-            raise
-        except (ApiError, RefusedError) as error:
-            is_made_by_rename = self.done.has_made and self.event.is_rename(self.name)
-            if self.done.before is None and not is_made_by_rename:
-                raise
-            if unwanted := stack.unwanted(self.event, is_late_to_change):
-                raise UnwantedError(unwanted) from error
-            error.args = (f"{error}. {self.withdrawn()}",)
-            raise
-
-    def withdrawn(self) -> str:
-        """Undo what an event has done that failed or is no longer wanted. Returns what was undone, in words."""
-        self.questions.begin_undoing()
-        undo = functools.partial(
-            undoing.undo, self.event, made_by=self.event.request_id, even_if_unknown=self.done.has_made
-        )
-        try:
-            if self.done.before is not None:
-                return self._restored()
-            live = self.look()
-            if live is None and self.done.has_made:  # GetDomain may not see it yet
-                live = self.look_late()
-            self._settle(undo, live, self._stop_if_continued)
-            live = self.look()
-        except ContinuedError as stopped:
-            return f"Not all of it was undone: {stopped}"
-        except (ApiError, RefusedError) as error:
-            return f"What this {self.event.request_type} had made or claimed could not be undone: {error}"
-        if live is not None and self.has_claim_to(live):
-            return f"Domain {self.name} was left alone: it is in use, or was there before"
-        return f"What this {self.event.request_type} had made or claimed was undone"
-
-    def gone_back(self, decide: Decide, listed: Listed) -> str:
-        """Carry out what the rollback of the event's Update wants. Returns what was changed back, in words.
-
-        `listed` is what CloudFormation lists now.
-        """
-        self.questions.begin_undoing(listed)
-        live = self.look()
-        if isinstance(self._plan(decide, live), Leave):
-            return "Nothing was undone"
-        try:
-            self._settle(decide, live, self.questions.stop_if_updated_since)
-        except ContinuedError as stopped:
-            return f"Not all of it was undone: {stopped}"
-        return "What it changed was changed back"
-
-    def is_continued(self, listed: Listed) -> bool:
-        """Whether another delivery of a Create or a rename, or a later event, goes on with what it has done."""
-        if is_wanted(self.event, listed):
-            return False
-        if has_succeeded(listed, self.name):
-            return True
-        # A later event that finds a domain that was made puts its own RequestId on it, so undoing leaves it alone.
-        if self.done.before is None or not is_later_at_work(self.event, listed):
-            return False
-        # That of a rollback does not go on with a domain that was taken over.
-        return not (self.has_taken_over and stack.rollback(self.event).is_undoing)
 
     def look(self) -> Live | None:
         """The live domain."""
@@ -171,8 +83,16 @@ class Work:
         """Whether the resource has a claim to the domain, as the holder or further down."""
         return ownership.has_claim(live.get("Tags", {}), self.event)
 
-    def _settle(self, decide: Decide, live: Live | None, check: Callable[[Plan], None]) -> Live:
-        plan = self._plan(decide, live)
+    def carry_through(self, decide: Decide, live: Live | None, check: Callable[[Plan], None]) -> Live:
+        """Look, decide and act until nothing is left to do. Returns the live domain as it is then, {} if there is none.
+
+        `check` stops a change by what it raises. After an error the domain is looked at and decided on again: the call
+        may have been carried out all the same (its response was lost, or a retry met the first attempt's work), or
+        things are not as they were thought to be (CreateDomain meets a domain of that name, or another stack has
+        claimed it). An error after which there is still the same to do stands, unless it is worth a retry. Raises
+        ApiError and RefusedError.
+        """
+        plan = self.plan(decide, live)
         for _ in range(_MOST_ROUNDS):
             if self._changes_something(plan):
                 check(plan)
@@ -180,7 +100,7 @@ class Work:
                 if is_old and not isinstance(plan, Make):
                     live = self.look()
                     if self._decided(decide, self._facts_with(live)) != plan:  # with the answers that it has
-                        plan = self._plan(decide, live)
+                        plan = self.plan(decide, live)
                         continue
             if isinstance(plan, Refuse):
                 raise RefusedError(plan.why)
@@ -189,13 +109,13 @@ class Work:
                 live = self.done.carry_out(plan, live, functools.partial(self._check_again, check, plan))
                 if not (isinstance(plan, Change) and plan.and_look):
                     return live
-                plan = self._plan(decide, live := self.look())
+                plan = self.plan(decide, live := self.look())
             except ApiError as error:
                 self.questions.was_throttled |= error.throttled
                 self._is_refused |= error.is_refused and not error.retryable
                 if not (isinstance(plan, Make) and error.retryable):  # then only a question is due
                     live = self._look_after(error)
-                again = self._plan(decide, live)
+                again = self.plan(decide, live)
                 if again == plan and not error.retryable:
                     raise
                 logger.warning("deciding again after an error", error=str(error))
@@ -244,13 +164,7 @@ class Work:
                 return bool(changes)
         return isinstance(plan, Destroy)
 
-    def _stop_if_continued(self, plan: Plan) -> None:
-        """Raise ContinuedError if undoing takes long, and others go on with the domain meanwhile."""
-        listed = self.questions.listed_while_undoing()
-        if listed is not None and self.is_continued(listed):
-            raise ContinuedError
-
-    def _plan(self, decide: Decide, live: Live | None) -> Plan:
+    def plan(self, decide: Decide, live: Live | None) -> Plan:
         """Decide, and answer the questions that come up meanwhile."""
         self.done.has_claimed |= self.done.before is not None and self._has_it(live)
         facts = Facts(
@@ -280,11 +194,9 @@ class Work:
     def _facts_with(self, live: Live | None) -> Facts:
         """The facts of the last decision, with another look at the domain: by now others may have it on loan."""
         facts = replace(self._facts, live=live, seen_since=self._seen_since(live))
-        return (
-            facts
-            if _claims_of(live) == _claims_of(self._facts.live)
-            else replace(facts, never_created=None, undone_borrowers=None)
-        )
+        if _claims_of(live) == _claims_of(self._facts.live):
+            return facts
+        return replace(facts, never_created=None, undone_borrowers=None)
 
     def _seen_since(self, live: Live | None) -> float:
         """Since when the event sees the claims of the domain. It stays the same at each look, as long as they do."""
@@ -308,27 +220,6 @@ class Work:
         except (ApiError, DeadlineReached) as blind:
             text = f"{error}. The domain could not be looked at then: {str(blind) or 'the time was up'}"
             raise ApiError(text, unsettled=error.unsettled) from error
-
-    def _restored(self) -> str:
-        """Put back a domain that was taken over or found again. Returns what came of it, for the reason."""
-        failed = []
-        for put_back in self.put_back:
-            decide = functools.partial(put_back, self.done.before or {})
-            try:
-                live = self.look()
-                plan = self._plan(decide, live)
-                if isinstance(plan, Leave):
-                    return f"Nothing was put back: {plan.why}"
-                self._settle(decide, live, self._stop_if_continued)
-                if isinstance(plan, Destroy):
-                    return "The domain was deleted, since the resource that had lent it is gone"
-            except ContinuedError:
-                raise
-            except (ApiError, RefusedError) as error:  # the next part is put back all the same
-                failed.append(str(error))
-        if failed:
-            return f"The domain could not be put back as it was before: {'. '.join(failed)}"
-        return "The domain was put back as it was before"
 
 
 def _claims_of(live: Live | None) -> Claims:

@@ -171,10 +171,12 @@ def _check_tags(event: Mapping[str, Any], call: Call) -> None:
         without_any,
         _others((mine[0], NO_ID + mine[1]), without_any),
     )
-    # A takeover gives older claims up to the stack.
-    given_up = [(mine[0], NO_ID + mine[1]) if each == mine else each for each in claimants_before]
-    # A rollback also removes claims of its own stack that it undoes.
-    not_undone = [each for each in claimants_before if each in claimants_after or each[0] != mine[0]]
+    # A takeover gives an older claim as the maker up to the stack. An older loan ends, or is given up as well.
+    older = [claim for claim in before if claim.resource != mine or not claim.is_adopted]
+    given_up, all_given_up = (
+        [(mine[0], NO_ID + mine[1]) if claim.resource == mine else claim.resource for claim in each]
+        for each in (older, before)
+    )
     # The rollback of a rename comes back to a domain that was lent within the stack only.
     in_front = claimants_before[: claimants_before.index(mine)] if mine in claimants_before else []
     has_come_back = (
@@ -202,8 +204,8 @@ def _check_tags(event: Mapping[str, Any], call: Call) -> None:
     elif claimants_after[:1] == [mine] and claimants_after in (
         [mine, *claimants_before],
         [mine, *without_any],
-        [mine, *not_undone],
         [mine, *_merged(given_up)],
+        [mine, *_merged(all_given_up)],
     ):
         _check_takeover(event, call, claimants_before, properties)
     else:

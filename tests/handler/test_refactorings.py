@@ -18,7 +18,7 @@ from tests.handler.situations import ADOPTING, LEAST, OTHER
 from tests.handler.stacks import Declared, Stack
 
 MISTYPED = {**LEAST, "DefaultExpirationDays": "ninety"}
-TAKEN = {**LEAST, "DomainName": "taken"}
+TAKEN, THIRD = {**LEAST, "DomainName": "taken"}, {**LEAST, "DomainName": "third"}
 ELSE = Declared({**LEAST, "DomainName": "else"})
 
 Deploy = Callable[..., bool]
@@ -62,6 +62,27 @@ def holders() -> list[str]:
     return [claim.logical_id for claim in read_claims(live_domains()["customers"].tags)]
 
 
+each_failure = pytest.mark.parametrize(
+    "fails", [MISTYPED, TAKEN, THIRD], ids=["a mistake", "a refused name", "a sibling fails"]
+)
+
+
+@each_failure
+def test_a_sibling_that_had_the_domain_before_an_update_keeps_it_over_the_rollback(
+    fails: dict[str, Any], deploy: Deploy
+) -> None:
+    """A logical id is renamed in two updates: first both have the domain. An update of the old one fails in between."""
+    old, new = Declared(LEAST), Declared(ADOPTING)
+    assert deploy(Old=old)
+    domain = live_domains()["customers"]
+    domain.profile_count = 1000
+    assert deploy(Old=old, New=new)
+    assert not deploy(sibling_fails=True, Old=Declared(fails), New=new)
+    assert deploy(New=new)
+    assert live_domains()["customers"] is domain
+    assert holders() == ["New"]
+
+
 @pytest.mark.parametrize("wrong", [MISTYPED, TAKEN], ids=["a mistake", "a refused name"])
 @pytest.mark.parametrize("is_deleted", [True, False])
 def test_what_a_borrower_has_retained_stays_though_it_was_added_again_without_success(
@@ -77,9 +98,7 @@ def test_what_a_borrower_has_retained_stays_though_it_was_added_again_without_su
 
 
 @pytest.mark.parametrize("added_again", [True, False])
-@pytest.mark.parametrize(
-    "fails", [MISTYPED, TAKEN, {**LEAST, "DomainName": "third"}], ids=["a mistake", "a refused name", "a sibling fails"]
-)
+@each_failure
 def test_what_a_borrower_has_retained_stays_though_its_lender_comes_back_in_a_rollback(
     fails: dict[str, Any], added_again: bool, deploy: Deploy
 ) -> None:

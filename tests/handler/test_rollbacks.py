@@ -572,45 +572,6 @@ def test_a_domain_that_another_stack_takes_over_while_its_resource_comes_back_to
     assert live_domains() == {"customers": domain}
 
 
-def as_sibling(sent: dict[str, Any]) -> dict[str, Any]:
-    return {**sent, "LogicalResourceId": "Other"}
-
-
-@pytest.mark.parametrize(
-    ("wanted", "fails"),
-    [({**LEAST, "DefaultExpirationDays": "ninety"}, True), ({**LEAST, "DomainName": "taken"}, True), (THIRD, False)],
-    ids=["had a mistake", "was refused", "was carried out"],
-)
-def test_a_sibling_that_had_the_domain_before_the_update_keeps_it_over_the_rollback(
-    wanted: dict[str, Any], fails: bool, resource: ListedResource, listed_stacks: ListedStacks, clock: Clock
-) -> None:
-    """A logical id is renamed in two updates: first both have the domain. An update of the old one fails in between."""
-    live_domains()["taken"] = Domain("taken", {"DefaultExpirationDays": 7}, {}, ACCOUNT, REGION)
-    assert succeeded(resource.create(LEAST))
-    domain = live_domains()["customers"]
-    domain.profile_count = 1000
-    resource.stack_is("CREATE_COMPLETE")
-    clock.now += 3600
-    resource.stack_is("UPDATE_IN_PROGRESS")
-    listed_stacks.lists("CREATE_IN_PROGRESS", "", clock.time(), logical_id="Other")
-    assert succeeded(resource.deliver(as_sibling(resource.event("Create", ADOPTING))))
-    listed_stacks.lists("CREATE_COMPLETE", "customers", clock.time(), logical_id="Other")
-    resource.stack_is("UPDATE_COMPLETE")
-    clock.now += 3600
-    resource.stack_is("UPDATE_IN_PROGRESS")
-    assert succeeded(resource.update(wanted, LEAST)) is not fails
-    resource.stack_is("UPDATE_ROLLBACK_IN_PROGRESS")
-    assert succeeded(resource.update(LEAST, wanted, "customers" if fails else "third"))
-    resource.lists("UPDATE_COMPLETE", "customers")
-    resource.stack_is("UPDATE_ROLLBACK_COMPLETE")
-    clock.now += 3600
-    resource.stack_is("UPDATE_IN_PROGRESS")
-    resource.stack_is("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
-    assert succeeded(resource.delete(LEAST))
-    assert live_domains()["customers"] is domain
-    assert [claim.logical_id for claim in read_claims(domain.tags)] == ["Other"]
-
-
 def test_where_cloudformation_has_no_events_a_sibling_keeps_its_claim_over_the_rollback(
     resource: ListedResource, listed_stacks: ListedStacks
 ) -> None:
