@@ -22,8 +22,9 @@ They guard the same rule as decision.py, which has the rows of the other events.
                                                            which would own it then (only if it is `found`, or the stack
                                                            goes on)
                               foreign                      nothing: the domain has moved on
-                              unowned                      nothing with AdoptExisting (it was given back before), or if
-                                                           it is that of a native resource; else refused
+                              unowned                      nothing with AdoptExisting (it was given back before, unless
+                                                           a tag with a number says that the resource has lent it), or
+                                                           if it is that of a native resource; else refused
     Delete after a failed Create (its physical id says which):
                               own, made by that Create     deleted; left if it is in use, unless protection is lifted;
                                                            refused if the API does not tell
@@ -87,9 +88,10 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
             return _delete_lent(event, facts, left, protection, adopts=adopts)
         case Owner.FOREIGN:
             return Leave(f"domain {name} now belongs to {refusals.holder(claims)}")
-    if adopts or facts.has_changed:
-        return Leave(f"domain {name} was given back before")
     tags = facts.live.get("Tags", {})
+    has_lent = ownership.claim_held_by(event, read_claims(tags, first=1)) is not None  # so it is not given back
+    if (adopts and not has_lent) or facts.has_changed:
+        return Leave(f"domain {name} was given back before")
     if NATIVE_STACK_ID in tags and facts.is_native_gone is None:
         return Ask.NATIVE
     if facts.is_native_gone is False:

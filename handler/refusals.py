@@ -93,7 +93,9 @@ def may_be_rolled_back(event: Event, name: str, use: Use) -> Refuse:
 def lost_its_tags(event: Event, name: str, tags: Mapping[str, str]) -> Refuse:
     """A Delete meets a domain without an owner."""
     behind, native = read_claims(tags, first=1), NATIVE_STACK_ID in tags
-    if behind:
+    if behind and behind[0].is_of(event) and not behind[0].is_adopted:  # with a claim in front it is its own again
+        belongs, way_on, request_id = " This resource had lent it.", "deleted", ""
+    elif behind:
         belongs, way_on, request_id = f" It was lent by {holder(behind)}.", "given back", ADOPTED
     elif native:
         belongs, way_on, request_id = f" It has the tags of {_native(tags)}.", "given back", ADOPTED

@@ -55,6 +55,7 @@ RETAINED = Claim(STACK, "-Domain", EARLIER)  # the older claim of a resource who
 RETAINED_LOAN = Claim(STACK, "-Domain", ADOPTED)
 UNDATED = {STACK_ID: STACK, LOGICAL_ID: "Domain"}
 LENDER = {key: value for key, value in tags_of((TAKEN_OVER, THEIRS)).items() if key.endswith(".1")}
+LENT_TO_NOBODY = {key: value for key, value in tags_of((THEIRS_ON_LOAN, MADE)).items() if key.endswith(".1")}
 HALF_MINE = {LOGICAL_ID: "Domain"}
 NATIVE = {
     "aws:cloudformation:stack-id": ELSEWHERE,
@@ -791,6 +792,13 @@ ROWS = [
     Row("a Delete leaves what may be another's", DELETE, live(tags={STACK_ID: ELSEWHERE}), Leave, why="now belongs"),
     Row("protection is no claim", DELETE_PROTECTED, live(THEIRS, profiles=7), Leave),
     Row("a Delete leaves what was given back before", DELETE_ADOPTED, live(), Leave, why="was given back before"),
+    Row(
+        "a Delete refuses what its resource had lent, and whose borrower's tags were removed",
+        DELETE_ADOPTED,
+        live(tags=LENT_TO_NOBODY),
+        Refuse,
+        why="This resource had lent it",
+    ),
     Row("a Delete refuses an unowned domain", DELETE, live(), Refuse, why="has lost its ownership tags"),
     Row("a Delete refuses it without protection, too", DELETE_UNPROTECTED, live(), Refuse, why="has lost its owner"),
     Row("a Delete refuses what lost one tag", DELETE, live(tags=HALF_MINE), Refuse, why="has lost its ownership tags"),
@@ -1102,6 +1110,7 @@ def test_a_takeover_is_refused_before_anything_is_changed_where_its_tags_have_no
             "Give this resource another DomainName, or remove it from this stack",
         ),
         (DELETE, Facts(live()), f"deleted by this resource, tag it {STACK_ID}={STACK}, {LOGICAL_ID}=Domain, then"),
+        (DELETE, Facts(live(tags=LENT_TO_NOBODY)), f"deleted by this resource, tag it {STACK_ID}={STACK}"),
         (DELETE, Facts(live(tags=LENDER)), f"lent by Domain of stack {ELSEWHERE}. It was left alone. To have it given"),
         (DELETE, Facts(live(tags=LENDER)), f"{LOGICAL_ID}=Domain, {REQUEST_ID}=adopted, then delete again"),
         (
@@ -1125,6 +1134,7 @@ def test_a_takeover_is_refused_before_anything_is_changed_where_its_tags_have_no
         "already exists",
         "moved on",
         "lost its tags",
+        "lost its tags, was the lender",
         "lost its tags, names the lender",
         "lost its tags, on loan",
         "lost its tags, names the native owner",
