@@ -56,7 +56,7 @@ def create_or_update(event: Event, desired: Desired, old: Desired, shape: Struct
     if facts.live is None:
         settings = {k: v for k, v in desired.settings.items() if not (v == "" and k in CLEARED_BY_EMPTY)}
         return Make(desired.name, settings, {**desired.tags, **tags_of((claim_of(event, event.request_id),))})
-    claims = read_claims(facts.live.get("Tags", {}))
+    claims = ownership.claims_of(event, facts.live.get("Tags", {}), adopts=desired.adopt_existing)
     allowed = _claim(event, desired, old, claims, facts)
     if not isinstance(allowed, tuple):
         return allowed
@@ -128,7 +128,8 @@ def _claim_known(event: Event, desired: Desired, claims: Claims, facts: Facts) -
     if whose is Owner.UNOWNED:
         # Somebody removed the holder's tags, but perhaps not those of the claims behind it.
         behind = read_claims(tags, first=1)
-        is_loan = desired.adopt_existing or behind or NATIVE_STACK_ID in tags
+        was_loan = bool(claims) and claims[0].is_adopted
+        is_loan = desired.adopt_existing or behind or was_loan or NATIVE_STACK_ID in tags
         return ownership.take_over(behind, event) if is_loan else (claim_of(event, FOUND),)
     if facts.rollback is None:
         return Ask.ROLLBACK

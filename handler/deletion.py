@@ -73,7 +73,8 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
     if facts.live is None:
         return Leave("there is no such domain; nothing to delete")
     name = facts.live["DomainName"]
-    claims = read_claims(facts.live.get("Tags", {}))
+    tags = facts.live.get("Tags", {})
+    claims = ownership.claims_of(event, tags, adopts=adopts)
     if not event.is_for(name):
         undone = undo(event, facts, made_by=event.failed_create, even_in_use=protection is False)
         is_left = isinstance(undone, Leave) and owner(claims, event) is Owner.OWN and claims[0].is_inherited
@@ -88,7 +89,6 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
             return _delete_lent(event, facts, left, protection, adopts=adopts)
         case Owner.FOREIGN:
             return Leave(f"domain {name} now belongs to {refusals.holder(claims)}")
-    tags = facts.live.get("Tags", {})
     has_lent = ownership.claim_held_by(event, read_claims(tags, first=1)) is not None  # so it is not given back
     if (adopts and not has_lent) or facts.has_changed:
         return Leave(f"domain {name} was given back before")
@@ -96,7 +96,7 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
         return Ask.NATIVE
     if facts.is_native_gone is False:
         return Leave(f"domain {name} {refusals.belongs((), tags)}")
-    return refusals.lost_its_tags(event, name, tags)
+    return refusals.lost_its_tags(event, name, tags, is_unprotected=protection is False)
 
 
 def _without_given_up(event: Event, facts: Facts, claims: Claims) -> Claims | Ask:

@@ -58,7 +58,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from handler.claims import ADOPTED, FOUND, INHERITED, NO_ID, Claim, Claims, merged, read_claims
+from handler.claims import ADOPTED, FOUND, INHERITED, NO_ID, REQUEST_ID, Claim, Claims, merged, read_claims
 from handler.event import Event
 
 
@@ -80,6 +80,18 @@ def owner(claims: Claims, event: Event) -> Owner:
     if not claims or claims[0].may_be_of(event):
         return Owner.UNOWNED
     return Owner.FOREIGN
+
+
+def claims_of(event: Event, tags: Mapping[str, str], *, adopts: bool) -> Claims:
+    """The claims in a domain's tags, as the event's resource reads them.
+
+    If somebody has removed the request-id of its only claim, the tags do not say whether it made the domain. With
+    AdoptExisting in its template (`adopts`) the domain counts as taken over, as it does if all tags were removed.
+    """
+    claims = read_claims(tags)
+    if adopts and len(claims) == 1 and claims[0].is_of(event) and REQUEST_ID not in tags:
+        return (claim_of(event, ADOPTED),)
+    return claims
 
 
 def claim_held_by(event: Event, claims: Claims) -> Claim | None:
@@ -187,8 +199,11 @@ def let_go(claims: Claims, event: Event, at: float | None) -> Claims:
 
 def let_go_of_given_up_loan(claims: Claims, event: Event, at: float | None) -> Claims:
     """Remove the loan that the event's resource has given up (`take back`), if it has."""
-    is_loan = any(claim.was_given_up_by(event) and (claim.is_adopted or claim.is_inherited) for claim in claims)
-    return let_go(claims, replace(event, logical_id=NO_ID + event.logical_id), at) if is_loan else claims
+    for number, claim in enumerate(claims, 1):
+        if claim.was_given_up_by(event) and (claim.is_adopted or claim.is_inherited):
+            left = let_go(claims[:number], replace(event, logical_id=claim.logical_id), at)
+            return merged([*left, *claims[number:]])
+    return claims
 
 
 def restored(claims: Claims, kept: Claims, event: Event) -> Claims | None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from handler.claims import (
     ADOPTED,
+    FOUND,
     LOGICAL_ID,
     NATIVE_LOGICAL_ID,
     NATIVE_STACK_ID,
@@ -30,6 +31,8 @@ def belongs(claims: Claims, tags: Mapping[str, str]) -> str:
         return f"belongs to {holder(claims)}"
     if NATIVE_STACK_ID in tags:
         return f"belongs to {_native(tags)}, unless that stack has retained it"
+    if behind := read_claims(tags, first=1):
+        return f"was lent by {holder(behind)} to one whose tags were removed"
     return "belongs to no stack"
 
 
@@ -90,19 +93,22 @@ def may_be_rolled_back(event: Event, name: str, use: Use) -> Refuse:
     )
 
 
-def lost_its_tags(event: Event, name: str, tags: Mapping[str, str]) -> Refuse:
-    """A Delete meets a domain without an owner."""
+def lost_its_tags(event: Event, name: str, tags: Mapping[str, str], *, is_unprotected: bool) -> Refuse:
+    """A Delete meets a domain without an owner; `is_unprotected`: the template says DeletionProtection: false."""
     behind, native = read_claims(tags, first=1), NATIVE_STACK_ID in tags
-    if behind and behind[0].is_of(event) and not behind[0].is_adopted:  # with a claim in front it is its own again
-        belongs, way_on, request_id = " This resource had lent it.", "deleted", ""
+    lenders = [each for each in behind if not (each.is_of(event) or (each.was_given_up_by(event) and each.is_adopted))]
+    is_loan = bool(behind) or native or tags.get(REQUEST_ID) == ADOPTED
+    if any(claim.is_of(event) for claim in behind[:1]):
+        is_loan = behind[0].is_adopted
+        belongs = " This resource had lent it: if another one still has it, update that one first."
     elif behind:
-        belongs, way_on, request_id = f" It was lent by {holder(behind)}.", "given back", ADOPTED
-    elif native:
-        belongs, way_on, request_id = f" It has the tags of {_native(tags)}.", "given back", ADOPTED
+        belongs = f" It was lent by {holder(behind)}."
     else:
-        belongs, way_on, request_id = "", "deleted", ""
+        belongs = f" It has the tags of {_native(tags)}." if native else ""
+    way_on = "given back" if is_loan and (lenders or not is_unprotected) else "deleted"
+    request_id = ADOPTED if is_loan else FOUND
     wanted = {STACK_ID: event.stack_id, LOGICAL_ID: event.logical_id, REQUEST_ID: request_id}
-    tagged = ", ".join(f"{key}={value}" for key, value in wanted.items() if value)
+    tagged = ", ".join(f"{key}={value}" for key, value in wanted.items())
     return Refuse(
         f"Domain {name} has lost its ownership tags, was created again, or was given back by an earlier delivery of "
         f"this Delete.{belongs} It was left alone. To have it {way_on} by this resource, tag it {tagged}, then delete "

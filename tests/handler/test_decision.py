@@ -56,6 +56,8 @@ RETAINED_LOAN = Claim(STACK, "-Domain", ADOPTED)
 UNDATED = {STACK_ID: STACK, LOGICAL_ID: "Domain"}
 LENDER = {key: value for key, value in tags_of((TAKEN_OVER, THEIRS)).items() if key.endswith(".1")}
 LENT_TO_NOBODY = {key: value for key, value in tags_of((THEIRS_ON_LOAN, MADE)).items() if key.endswith(".1")}
+OWN_LOAN_LENT = {key: value for key, value in tags_of((THEIRS_ON_LOAN, TAKEN_OVER)).items() if key.endswith(".1")}
+HALF_A_LOAN = {LOGICAL_ID: "Domain", REQUEST_ID: ADOPTED}
 HALF_MINE = {LOGICAL_ID: "Domain"}
 NATIVE = {
     "aws:cloudformation:stack-id": ELSEWHERE,
@@ -211,6 +213,15 @@ ROWS = [
         (TAKEN_OVER, THEIRS),
     ),
     Row("an Update claims a domain that lost its tags", UPDATE, live(), Change, (FOUND_AGAIN,)),
+    Row("an Update claims a loan that lost a tag", UPDATE, live(tags=HALF_A_LOAN), Change, (TAKEN_OVER,)),
+    Row(
+        "an Update counts as a loan what lost its request-id",
+        request("Update", "customers", AdoptExisting=True),
+        live(tags=UNDATED),
+        Change,
+        (TAKEN_OVER,),
+    ),
+    Row("an Update without AdoptExisting does not", UPDATE, live(tags=UNDATED), Change, (FOUND_AGAIN,)),
     Row("an Update claims a domain that lost one tag", UPDATE, live(tags=HALF_MINE), Change, (FOUND_AGAIN,)),
     Row("an adopting Update claims it as taken over", UPDATE_ADOPTING, live(), Change, (TAKEN_OVER,)),
     Row(
@@ -799,6 +810,14 @@ ROWS = [
         Refuse,
         why="This resource had lent it",
     ),
+    Row("a Delete gives back what may be a loan", DELETE_ADOPTED, live(tags=UNDATED, profiles=7), Change, ()),
+    Row(
+        "a Create says who lent a domain whose borrower's tags were removed",
+        CREATE,
+        live(tags=LENDER),
+        Refuse,
+        why="was lent by Domain of stack",
+    ),
     Row("a Delete refuses an unowned domain", DELETE, live(), Refuse, why="has lost its ownership tags"),
     Row("a Delete refuses it without protection, too", DELETE_UNPROTECTED, live(), Refuse, why="has lost its owner"),
     Row("a Delete refuses what lost one tag", DELETE, live(tags=HALF_MINE), Refuse, why="has lost its ownership tags"),
@@ -1109,7 +1128,11 @@ def test_a_takeover_is_refused_before_anything_is_changed_where_its_tags_have_no
             Facts(live(THEIRS), rollback=Rollback.NO),
             "Give this resource another DomainName, or remove it from this stack",
         ),
-        (DELETE, Facts(live()), f"deleted by this resource, tag it {STACK_ID}={STACK}, {LOGICAL_ID}=Domain, then"),
+        (
+            DELETE,
+            Facts(live()),
+            f"deleted by this resource, tag it {STACK_ID}={STACK}, {LOGICAL_ID}=Domain, {REQUEST_ID}=found, then",
+        ),
         (DELETE, Facts(live(tags=LENT_TO_NOBODY)), f"deleted by this resource, tag it {STACK_ID}={STACK}"),
         (DELETE, Facts(live(tags=LENDER)), f"lent by Domain of stack {ELSEWHERE}. It was left alone. To have it given"),
         (DELETE, Facts(live(tags=LENDER)), f"{LOGICAL_ID}=Domain, {REQUEST_ID}=adopted, then delete again"),
@@ -1118,6 +1141,12 @@ def test_a_takeover_is_refused_before_anything_is_changed_where_its_tags_have_no
             Facts(live(tags=NATIVE), is_native_gone=True),
             f"Native of stack {ELSEWHERE} (AWS::CustomerProfiles::Domain)",
         ),
+        (DELETE, Facts(live(tags=NATIVE), is_native_gone=True), "given back by this resource"),
+        (DELETE_UNPROTECTED, Facts(live(tags=NATIVE), is_native_gone=True), "deleted by this resource"),
+        (DELETE, Facts(live(tags=HALF_A_LOAN)), "given back by this resource"),
+        (DELETE_UNPROTECTED, Facts(live(tags=HALF_A_LOAN)), "deleted by this resource"),
+        (DELETE_UNPROTECTED, Facts(live(tags=OWN_LOAN_LENT)), "deleted by this resource"),
+        (DELETE_UNPROTECTED, Facts(live(tags=LENDER)), "given back by this resource"),
         (
             DELETE,
             Facts(live(FOUND_AGAIN, profiles=1), rollback=Rollback.UNKNOWN),
@@ -1138,6 +1167,12 @@ def test_a_takeover_is_refused_before_anything_is_changed_where_its_tags_have_no
         "lost its tags, names the lender",
         "lost its tags, on loan",
         "lost its tags, names the native owner",
+        "lost its tags, native",
+        "lost its tags, native and unprotected",
+        "lost a tag, on loan",
+        "lost a tag, on loan and unprotected",
+        "lost its tags, had lent what it had on loan, unprotected",
+        "lost its tags, on loan from another, unprotected",
         "cannot ask CloudFormation",
         "protected, keep it",
         "protected, delete it",

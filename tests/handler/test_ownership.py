@@ -215,6 +215,12 @@ def test_a_loan_that_was_given_up_and_has_inherited_ends_with_its_resource() -> 
     assert let_go_of_given_up_loan((adopted(C), Claim(STACK, "-B", "made")), event("B"), at=1.0)[1:]  # no loan
 
 
+def test_the_end_of_a_loan_that_was_given_up_leaves_what_its_resource_had_made_and_given_up() -> None:
+    loan, given_up = Claim(STACK, "-B", ADOPTED), Claim(STACK, "-B", "made")
+    before = (adopted(B), loan, adopted(C), given_up)
+    assert let_go_of_given_up_loan(before, event("B"), at=1.0) == (adopted(B), adopted(C), given_up)
+
+
 @given(claims_of_some, st.sampled_from("ABC"))
 def test_who_lets_go_has_no_claim_left_behind_another(claims: Claims, name: str) -> None:
     left = let_go(claims, event(name), at=None)

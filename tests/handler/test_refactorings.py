@@ -138,6 +138,15 @@ def test_a_retained_loan_ends_if_its_resource_is_added_again_and_removed_later(s
     assert not live_domains()["customers"].tags
 
 
+def test_a_rollback_keeps_what_a_logical_id_had_retained_before_it_came_back(deploy: Deploy) -> None:
+    assert deploy(Old=Declared(LEAST, retained=True), Else=ELSE)
+    assert deploy(New=Declared(ADOPTING), Else=ELSE)
+    assert not deploy(sibling_fails=True, Old=Declared(ADOPTING), Else=ELSE)
+    assert holders() == ["New", "-Old"]
+    assert deploy(Else=ELSE)
+    assert holders() == ["-Old"]
+
+
 @pytest.mark.parametrize("is_swap", [True, False])
 def test_a_domain_can_be_handed_over_and_retained_as_often_as_one_likes(is_swap: bool, deploy: Deploy) -> None:
     """Two logical ids take turns, or two resources swap their domains."""
