@@ -32,7 +32,7 @@ def belongs(claims: Claims, tags: Mapping[str, str]) -> str:
     if NATIVE_STACK_ID in tags:
         return f"belongs to {_native(tags)}, unless that stack has retained it"
     if behind := read_claims(tags, first=1):
-        return f"was lent by {holder(behind)} to one whose tags were removed"
+        return f"is on loan from {holder(behind)}, to one whose tags were removed"
     return "belongs to no stack"
 
 

@@ -816,7 +816,7 @@ ROWS = [
         CREATE,
         live(tags=LENDER),
         Refuse,
-        why="was lent by Domain of stack",
+        why="is on loan from Domain of stack",
     ),
     Row("a Delete refuses an unowned domain", DELETE, live(), Refuse, why="has lost its ownership tags"),
     Row("a Delete refuses it without protection, too", DELETE_UNPROTECTED, live(), Refuse, why="has lost its owner"),
