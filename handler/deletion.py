@@ -89,14 +89,17 @@ def delete(event: Event, facts: Facts, *, protection: bool | None, adopts: bool)
             return _delete_lent(event, facts, left, protection, adopts=adopts)
         case Owner.FOREIGN:
             return Leave(f"domain {name} now belongs to {refusals.holder(claims)}")
-    has_lent = ownership.claim_held_by(event, read_claims(tags, first=1)) is not None  # so it is not given back
-    if (adopts and not has_lent) or facts.has_changed:
+    behind = read_claims(tags, first=1)
+    ends = ownership.let_go_of_given_up_loan(ownership.take_over(behind, event), event, facts.seen_since)
+    # A Delete that gives the domain back leaves no claim of its resource, and no loan that it has given up.
+    was_given_back = ends[1:] == behind and ownership.claim_held_by(event, behind) is None
+    if (adopts and was_given_back) or facts.has_changed:
         return Leave(f"domain {name} was given back before")
     if NATIVE_STACK_ID in tags and facts.is_native_gone is None:
         return Ask.NATIVE
     if facts.is_native_gone is False:
         return Leave(f"domain {name} {refusals.belongs((), tags)}")
-    return refusals.lost_its_tags(event, name, tags, is_unprotected=protection is False)
+    return refusals.lost_its_tags(event, name, tags, ends, is_unprotected=protection is False)
 
 
 def _without_given_up(event: Event, facts: Facts, claims: Claims) -> Claims | Ask:

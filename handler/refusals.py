@@ -93,19 +93,21 @@ def may_be_rolled_back(event: Event, name: str, use: Use) -> Refuse:
     )
 
 
-def lost_its_tags(event: Event, name: str, tags: Mapping[str, str], *, is_unprotected: bool) -> Refuse:
-    """A Delete meets a domain without an owner; `is_unprotected`: the template says DeletionProtection: false."""
+def lost_its_tags(event: Event, name: str, tags: Mapping[str, str], claims: Claims, *, is_unprotected: bool) -> Refuse:
+    """A Delete meets a domain without an owner.
+
+    `claims`: those that the next Delete would go by, if the resource had the domain on loan. `is_unprotected`: the
+    template says DeletionProtection: false.
+    """
     behind, native = read_claims(tags, first=1), NATIVE_STACK_ID in tags
-    lenders = [each for each in behind if not (each.is_of(event) or (each.was_given_up_by(event) and each.is_adopted))]
-    is_loan = bool(behind) or native or tags.get(REQUEST_ID) == ADOPTED
-    if any(claim.is_of(event) for claim in behind[:1]):
-        is_loan = behind[0].is_adopted
+    is_loan = claims[0].is_adopted and (bool(behind) or native or tags.get(REQUEST_ID) == ADOPTED)
+    if any(claim.is_of(event) or claim.was_given_up_by(event) for claim in behind[:1]):
         belongs = " This resource had lent it: if another one still has it, update that one first."
     elif behind:
         belongs = f" It was lent by {holder(behind)}."
     else:
         belongs = f" It has the tags of {_native(tags)}." if native else ""
-    way_on = "given back" if is_loan and (lenders or not is_unprotected) else "deleted"
+    way_on = "given back" if is_loan and (len(claims) > 1 or not is_unprotected) else "deleted"
     request_id = ADOPTED if is_loan else FOUND
     wanted = {STACK_ID: event.stack_id, LOGICAL_ID: event.logical_id, REQUEST_ID: request_id}
     tagged = ", ".join(f"{key}={value}" for key, value in wanted.items())

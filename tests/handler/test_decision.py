@@ -56,6 +56,9 @@ RETAINED_LOAN = Claim(STACK, "-Domain", ADOPTED)
 UNDATED = {STACK_ID: STACK, LOGICAL_ID: "Domain"}
 LENDER = {key: value for key, value in tags_of((TAKEN_OVER, THEIRS)).items() if key.endswith(".1")}
 LENT_TO_NOBODY = {key: value for key, value in tags_of((THEIRS_ON_LOAN, MADE)).items() if key.endswith(".1")}
+GIVEN_UP_LOAN = {
+    key: value for key, value in tags_of((TAKEN_OVER, Claim(STACK, "-Domain", INHERITED))).items() if key.endswith(".1")
+}
 OWN_LOAN_LENT = {key: value for key, value in tags_of((THEIRS_ON_LOAN, TAKEN_OVER)).items() if key.endswith(".1")}
 HALF_A_LOAN = {LOGICAL_ID: "Domain", REQUEST_ID: ADOPTED}
 HALF_MINE = {LOGICAL_ID: "Domain"}
@@ -817,6 +820,13 @@ ROWS = [
         live(tags=LENDER),
         Refuse,
         why="is on loan from Domain of stack",
+    ),
+    Row(
+        "a Delete refuses what its resource has taken back, and whose tags were removed",
+        DELETE_ADOPTED,
+        live(tags=GIVEN_UP_LOAN),
+        Refuse,
+        why="deleted by this resource",
     ),
     Row("a Delete refuses an unowned domain", DELETE, live(), Refuse, why="has lost its ownership tags"),
     Row("a Delete refuses it without protection, too", DELETE_UNPROTECTED, live(), Refuse, why="has lost its owner"),
