@@ -116,7 +116,9 @@ def _take_back(event: Event, claims: Claims, facts: Facts) -> Claims | Ask:
 
     Any other loan of its own is the work of an earlier delivery of this event.
     """
-    if any(claim.is_of(event) and claim.is_adopted for claim in claims) and facts.had_before is None:
+    loans = (each for each in claims if each.is_of(event) and each.is_adopted)
+    inherited = (each for each in claims if ownership.was_inherited_since(event, each))
+    if any((*loans, *inherited)) and facts.had_before is None:
         return Ask.HAD_BEFORE
     return ownership.take_back(claims, event, facts.seen_since, keeps_loan=facts.had_before is True)
 

@@ -157,11 +157,21 @@ def take_back(claims: Claims, event: Event, at: float | None, *, keeps_loan: boo
     ends. But if this event itself made the domain, that claim is removed, and the borrower inherits its request-id, or
     is `inherited` since `at`.
     """
-    if any(claim.is_of(event) and claim.request_id == event.request_id for claim in claims):
+    is_earlier_delivery = not keeps_loan and any(was_inherited_since(event, claim) for claim in claims)
+    if is_earlier_delivery or any(claim.is_of(event) and claim.request_id == event.request_id for claim in claims):
         claims = let_go(claims, event, at)
     keeps_loan = keeps_loan and not any(claim.was_given_up_by(event) for claim in claims)
     left = claims if keeps_loan else _without_loans(claims, event)
     return take_over(tuple(_given_up(claim) if claim.is_of(event) else claim for claim in left), event)
+
+
+def was_inherited_since(event: Event, claim: Claim) -> bool:
+    """Whether a lender has left the domain to the event's resource since the event was sent.
+
+    The loan is then most likely that of an earlier delivery of the event, which did not end.
+    """
+    since, sent_at = claim.inherited_at, event.sent_at
+    return claim.is_of(event) and since is not None and sent_at is not None and since >= sent_at
 
 
 def _given_up(claim: Claim) -> Claim:

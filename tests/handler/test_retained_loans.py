@@ -145,6 +145,30 @@ def test_a_takeover_that_is_delivered_again_leaves_no_older_loan(
     assert live_domains()["customers"].tags == before
 
 
+@pytest.mark.parametrize("is_ours_first", [True, False])
+def test_a_takeover_that_is_delivered_again_after_its_lender_has_gone_leaves_no_older_loan(
+    is_ours_first: bool,
+    resource: ListedResource,
+    their_resource: ListedResource,
+    third_resource: ListedResource,
+    clock: Clock,
+) -> None:
+    """As before, and the lender has left the domain to the resource by the time of the second delivery."""
+    assert succeeded(their_resource.create(LEAST))
+    resource.stack_is("CREATE_IN_PROGRESS")
+    clock.now += 5
+    sent = resource.create_without_answer(ADOPTING)
+    clock.now += 5
+    assert succeeded(third_resource.create(ADOPTING))
+    assert succeeded(their_resource.delete_with_its_stack(LEAST))
+    clock.now += 50
+    assert succeeded(resource.deliver(sent))
+    resource.stack_is("CREATE_COMPLETE")
+    for each in (resource, third_resource) if is_ours_first else (third_resource, resource):
+        assert succeeded(each.delete_with_its_stack(ADOPTING))
+    assert not live_domains()
+
+
 @pytest.mark.parametrize("wanted", [LEAST, ADOPTING], ids=["refused", "a sibling fails"])
 def test_a_resource_is_renamed_back_and_that_is_rolled_back(
     wanted: dict[str, object], left_domain: Domain, resource: ListedResource, their_resource: ListedResource
