@@ -116,9 +116,8 @@ def _take_back(event: Event, claims: Claims, facts: Facts) -> Claims | Ask:
 
     Any other loan of its own is the work of an earlier delivery of this event.
     """
-    loans = (each for each in claims if each.is_of(event) and each.is_adopted)
-    inherited = (each for each in claims if ownership.was_inherited_since(event, each))
-    if any((*loans, *inherited)) and facts.had_before is None:
+    ours = (claim for claim in claims if claim.is_of(event))
+    if facts.had_before is None and any(each.is_adopted or ownership.was_inherited_since(event, each) for each in ours):
         return Ask.HAD_BEFORE
     return ownership.take_back(claims, event, facts.seen_since, keeps_loan=facts.had_before is True)
 

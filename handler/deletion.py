@@ -23,7 +23,7 @@ They guard the same rule as decision.py, which has the rows of the other events.
                                                            goes on)
                               foreign                      nothing: the domain has moved on
                               unowned                      nothing with AdoptExisting (it was given back before, unless
-                                                           a tag with a number says that the resource has lent it), or
+                                                           a tag with a number is of this resource's own claim), or
                                                            if it is that of a native resource; else refused
     Delete after a failed Create (its physical id says which):
                               own, made by that Create     deleted; left if it is in use, unless protection is lifted;

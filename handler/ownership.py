@@ -154,8 +154,8 @@ def take_back(claims: Claims, event: Event, at: float | None, *, keeps_loan: boo
     """Put the event's resource in front of a domain that it may have lent earlier.
 
     Its older claim as the maker is given up, and so is an older loan with `keeps_loan`, if none was before; else that
-    ends. But if this event itself made the domain, that claim is removed, and the borrower inherits its request-id, or
-    is `inherited` since `at`.
+    ends. But if this event itself made the domain, or has inherited it by an earlier delivery, that claim is removed,
+    and the borrower inherits its request-id, or is `inherited` since `at`.
     """
     is_earlier_delivery = not keeps_loan and any(was_inherited_since(event, claim) for claim in claims)
     if is_earlier_delivery or any(claim.is_of(event) and claim.request_id == event.request_id for claim in claims):

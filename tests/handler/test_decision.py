@@ -54,12 +54,15 @@ THEIRS_ON_LOAN, SIBLINGS_ON_LOAN = Claim(ELSEWHERE, "Domain", ADOPTED), Claim(ST
 RETAINED = Claim(STACK, "-Domain", EARLIER)  # the older claim of a resource whose domain was retained
 RETAINED_LOAN = Claim(STACK, "-Domain", ADOPTED)
 UNDATED = {STACK_ID: STACK, LOGICAL_ID: "Domain"}
-LENDER = {key: value for key, value in tags_of((TAKEN_OVER, THEIRS)).items() if key.endswith(".1")}
-LENT_TO_NOBODY = {key: value for key, value in tags_of((THEIRS_ON_LOAN, MADE)).items() if key.endswith(".1")}
-GIVEN_UP_LOAN = {
-    key: value for key, value in tags_of((TAKEN_OVER, Claim(STACK, "-Domain", INHERITED))).items() if key.endswith(".1")
-}
-OWN_LOAN_LENT = {key: value for key, value in tags_of((THEIRS_ON_LOAN, TAKEN_OVER)).items() if key.endswith(".1")}
+
+
+def behind(claim: Claim) -> dict[str, str]:
+    """The tags with a number of a domain whose holder's tags were removed, with this claim behind."""
+    return {key: value for key, value in tags_of((TAKEN_OVER, claim)).items() if key.endswith(".1")}
+
+
+LENDER, LENT_TO_NOBODY = behind(THEIRS), behind(MADE)
+GIVEN_UP_LOAN, OWN_LOAN_LENT = behind(Claim(STACK, "-Domain", INHERITED)), behind(TAKEN_OVER)
 HALF_A_LOAN = {LOGICAL_ID: "Domain", REQUEST_ID: ADOPTED}
 HALF_MINE = {LOGICAL_ID: "Domain"}
 NATIVE = {
@@ -219,7 +222,7 @@ ROWS = [
     Row("an Update claims a loan that lost a tag", UPDATE, live(tags=HALF_A_LOAN), Change, (TAKEN_OVER,)),
     Row(
         "an Update counts as a loan what lost its request-id",
-        request("Update", "customers", AdoptExisting=True),
+        UPDATE_ADOPTING,
         live(tags=UNDATED),
         Change,
         (TAKEN_OVER,),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -31,6 +32,7 @@ from handler.ownership import (
     let_go_of_given_up_loan,
     owner,
     restored,
+    take_back,
     take_over,
     take_over_again,
     without_borrowers,
@@ -219,6 +221,14 @@ def test_the_end_of_a_loan_that_was_given_up_leaves_what_its_resource_had_made_a
     loan, given_up = Claim(STACK, "-B", ADOPTED), Claim(STACK, "-B", "made")
     before = (adopted(B), loan, adopted(C), given_up)
     assert let_go_of_given_up_loan(before, event("B"), at=1.0) == (adopted(B), adopted(C), given_up)
+
+
+@pytest.mark.parametrize("had_before", [True, False])
+def test_what_a_lender_has_left_since_the_event_was_sent_is_kept_if_the_loan_is_older(had_before: bool) -> None:
+    left = replace(B, request_id="inherited:1970-01-01T00:00:05+00:00")
+    after = take_back((adopted(C), left), replace(event("B"), sent_at=4), at=None, keeps_loan=had_before)
+    kept, ended = (adopted(B), adopted(C), Claim(STACK, "-B", FOUND)), (adopted(B), replace(left, logical_id="C"))
+    assert after == (kept if had_before else ended)
 
 
 @given(claims_of_some, st.sampled_from("ABC"))
